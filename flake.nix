@@ -1,0 +1,25 @@
+{
+  description = "BookSync: a family's manga library as bit-for-bit reproducible OCI images";
+
+  # Only the NixOS module and its VM test use nixpkgs; the images, the checks and the apps never force it.
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
+
+  outputs =
+    { ... }:
+    let
+      systems = builtins.attrNames (import ./nix/lib/platforms.nix);
+      forSystems =
+        select:
+        builtins.listToAttrs (
+          map (system: {
+            name = system;
+            value = select (import ./nix { inherit system; });
+          }) systems
+        );
+    in
+    {
+      packages = forSystems (booksync: booksync.packages);
+      checks = forSystems (booksync: booksync.checks);
+      apps = forSystems (booksync: booksync.apps);
+    };
+}

@@ -1,0 +1,1 @@
+"""What `nix run .#…` runs: the flake's apps, on the standard library alone."""

@@ -1,0 +1,21 @@
+"""Run one app: `python -m booksync_apps push …`."""
+
+import os
+import sys
+
+from booksync_apps import push
+from booksync_apps.errors import EXIT_USAGE
+
+APPS = {"push": push.main}
+
+
+def main() -> int:
+    name, *arguments = sys.argv[1:] or [""]
+    if name not in APPS:
+        print(f"there is no app {name!r}; known: {', '.join(APPS)}", file=sys.stderr)
+        return EXIT_USAGE
+    return APPS[name](arguments, environment=os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

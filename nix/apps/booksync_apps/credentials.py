@@ -1,0 +1,131 @@
+"""What Docker's credentials file says about a registry.
+
+The file is `config.json` of $DOCKER_CONFIG, else of ~/.docker: `auths` has credentials themselves, `credHelpers`
+and `credsStore` name a program that has them (docker-credential-NAME, protocol of docker-credential-helpers). oras
+reads the same file by the same rules; this is for the few requests that are made beside it.
+"""
+
+import base64
+import binascii
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+#: What a helper says instead of a user when the secret is an OAuth 2 refresh token.
+USER_OF_TOKEN = "<token>"  # noqa: S105 - a user's name
+HELPER_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A user's name and password, or a refresh token (called identity token by Docker)."""
+
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.user or self.identity_token)
+
+    def basic(self) -> str:
+        """Return the value of an Authorization header (RFC 7617)."""
+        return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+
+def credentials_path(environment: Mapping[str, str]) -> Path:
+    """Return where Docker's credentials file is, or would be."""
+    if folder := environment.get("DOCKER_CONFIG"):
+        return Path(folder, "config.json")
+    return Path(environment.get("HOME") or "/", ".docker", "config.json")
+
+
+@dataclass(frozen=True)
+class CredentialsFile:
+    """Docker's credentials file."""
+
+    path: Path
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+    def describe(self, registry: str) -> str:
+        """Say whether the file has anything for a registry; never what it has."""
+        try:
+            config = self._load()
+        except (OSError, ValueError) as error:
+            return f"{self.path}, which cannot be read ({type(error).__name__})"
+        if config is None:
+            return f"{self.path}, which does not exist"
+        if helper := _helper_of(config, registry):
+            return f"{self.path}, which leaves {registry} to docker-credential-{helper}"
+        # a registry's login may be kept under a host of the same domain
+        hosts = [_host_of(key) for key in config.get("auths") or {}]
+        known = any(host == registry or host.endswith(f".{registry}") for host in hosts)
+        return f"{self.path}, which has {'an' if known else 'no'} entry for {registry}"
+
+    def load(self, registry: str) -> Credential:
+        """Return the credential for a registry, an empty one if there is none or it cannot be read."""
+        try:
+            config = self._load() or {}
+            if helper := _helper_of(config, registry):
+                return _ask_helper(helper, registry, self.environment)
+            return _parse_entry(_entry_of(config, registry) or {})
+        except (OSError, ValueError, subprocess.SubprocessError):
+            return Credential()
+
+    def _load(self) -> dict[str, Any] | None:
+        try:
+            config = json.loads(self.path.read_text())
+        except FileNotFoundError:
+            return None
+        if not isinstance(config, dict):
+            raise ValueError("expected a JSON object")
+        return config
+
+
+def _host_of(key: str) -> str:
+    """Return the host of a key of the file, which may be a URL: `https://registry.example.org/v1/`."""
+    return urlsplit(key if "://" in key else f"//{key}").netloc
+
+
+def _entry_of(config: Mapping[str, Any], registry: str) -> dict[str, Any] | None:
+    auths = config.get("auths") or {}
+    key = registry if registry in auths else next((key for key in sorted(auths) if _host_of(key) == registry), None)
+    entry = auths.get(key)
+    return entry if isinstance(entry, dict) else None
+
+
+def _helper_of(config: Mapping[str, Any], registry: str) -> str:
+    helpers = config.get("credHelpers") or {}
+    return str(helpers.get(registry) or config.get("credsStore") or "")
+
+
+def _parse_entry(entry: Mapping[str, Any]) -> Credential:
+    user, password = str(entry.get("username", "")), str(entry.get("password", ""))
+    if encoded := entry.get("auth"):
+        try:
+            user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except binascii.Error as error:
+            raise ValueError("auth is not base64") from error
+    return Credential(user=user, password=password, identity_token=str(entry.get("identitytoken", "")))
+
+
+def _ask_helper(helper: str, registry: str, environment: Mapping[str, str]) -> Credential:
+    name = f"docker-credential-{helper}"
+    answer = subprocess.run(
+        [shutil.which(name, path=environment.get("PATH")) or name, "get"],
+        input=registry,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=HELPER_TIMEOUT_S,
+    )
+    found = json.loads(answer.stdout)
+    if found["Username"] == USER_OF_TOKEN:
+        return Credential(identity_token=found["Secret"])
+    return Credential(user=found["Username"], password=found["Secret"])

@@ -1,0 +1,119 @@
+"""The `images` directory: one OCI image layout a name, and digests.json over all of them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from booksync_apps.errors import AppError, UsageError
+
+type Json = dict[str, Any]
+
+PREFIXES = ("", "booksync-", "booksync-api-")
+
+
+@dataclass(frozen=True)
+class Blob:
+    """One file of a layout.
+
+    :param path: the file itself, links followed
+    :param size: bytes
+    :param label: what it is, for people: `layer base (amd64)`
+    :param mountable: whether a registry can take it over from another repository (a manifest it cannot)
+    """
+
+    digest: str
+    path: Path
+    size: int
+    label: str
+    mountable: bool
+
+
+@dataclass(frozen=True)
+class Image:
+    """One layout: the multi-architecture index by its digest, and every blob beside it."""
+
+    name: str
+    version: str
+    layout: Path
+    digest: str
+    blobs: Mapping[str, Blob]
+
+    @property
+    def index(self) -> Blob:
+        """The multi-architecture index."""
+        return self.blobs[self.digest]
+
+
+def load_images(directory: Path) -> dict[str, Image]:
+    """Read digests.json and the layouts that it names.
+
+    :raises AppError: the directory is not what `nix build .#images` makes
+    """
+    try:
+        digests: Json = json.loads((directory / "digests.json").read_text())
+        return {name: load_image(directory / name, name=name, summary=digests[name]) for name in sorted(digests)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AppError(
+            f"{directory}: expected OCI image layouts with digests.json, got {type(error).__name__}: {error}",
+            way_out="make them with: nix build .#images",
+        ) from error
+
+
+def load_image(layout: Path, *, name: str, summary: Json) -> Image:
+    """Read one layout; ``summary`` is its entry of digests.json."""
+    (entry,) = json.loads((layout / "index.json").read_text())["manifests"]
+    if entry["digest"] != summary["digest"]:
+        raise ValueError(f"{name}: index.json has {entry['digest']}, digests.json {summary['digest']}")
+    labels = label_blobs(layout, index=summary["digest"], names=layer_names(summary))
+    blobs = {}
+    for link in sorted((layout / "blobs/sha256").iterdir()):
+        digest = f"sha256:{link.name}"
+        label, mountable = labels.get(digest, ("referrer", False))
+        path = link.resolve(strict=True)
+        blobs[digest] = Blob(digest=digest, path=path, size=path.stat().st_size, label=label, mountable=mountable)
+    if missing := labels.keys() - blobs.keys():
+        raise ValueError(f"{name}: blob {min(missing)} is missing")
+    return Image(name=name, version=summary["version"], layout=layout, digest=summary["digest"], blobs=blobs)
+
+
+def layer_names(summary: Json) -> dict[str, str]:
+    """Return digest -> name of the layers, as far as digests.json names them."""
+    architectures: Iterable[Json] = summary["architectures"].values()
+    return {layer["digest"]: layer["name"] for entry in architectures for layer in entry.get("layers", [])}
+
+
+def label_blobs(layout: Path, *, index: str, names: Mapping[str, str]) -> dict[str, tuple[str, bool]]:
+    """Walk from the index down; return digest -> label and whether it can be mounted."""
+
+    def read(digest: str) -> Json:
+        content: Json = json.loads((layout / "blobs/sha256" / digest.removeprefix("sha256:")).read_text())
+        return content
+
+    labels = {index: ("index", False)}
+    for entry in read(index)["manifests"]:
+        architecture = entry["platform"]["architecture"]
+        manifest = read(entry["digest"])
+        labels[entry["digest"]] = (f"manifest ({architecture})", False)
+        labels[manifest["config"]["digest"]] = (f"config ({architecture})", True)
+        for layer in manifest["layers"]:
+            digest = layer["digest"]
+            name = f"layer {names[digest]}" if digest in names else "layer"
+            shared = digest in labels
+            labels[digest] = (name if shared else f"{name} ({architecture})", True)
+    return labels
+
+
+def select_images(images: Mapping[str, Image], wanted: Iterable[str]) -> list[Image]:
+    """Return the named images, each once; all of them when none is named.
+
+    :raises UsageError: a name is none of an image, nor the short form of one
+    """
+    selected = {}
+    for text in wanted:
+        name = next((prefix + text for prefix in PREFIXES if prefix + text in images), None)
+        if name is None:
+            raise UsageError(f"there is no image {text!r}", way_out=f"known: {', '.join(sorted(images))}")
+        selected[name] = images[name]
+    return list((selected or images).values())

@@ -1,0 +1,128 @@
+"""`nix run .#push`: the command line."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from booksync_apps.credentials import CredentialsFile, credentials_path
+from booksync_apps.delivery import Delivery
+from booksync_apps.errors import EXIT_INTERRUPTED, EXIT_USAGE, AppError
+from booksync_apps.layout import load_images, select_images
+from booksync_apps.oras import STALL_LIMIT_S, Oras
+from booksync_apps.progress import Progress, format_count
+from booksync_apps.publication import plan_publications
+from booksync_apps.reference import parse_target
+from booksync_apps.registry import connect
+
+DESCRIPTION = """\
+Push images of this flake, for all their architectures, to a registry.
+
+Each image goes to REGISTRY/NAMESPACE/NAME: first its blobs, manifests and index by digest, then, when all images are
+there, the tags. What the registry has is not sent again; layers that images share are sent once.
+"""
+
+EPILOG = """\
+Credentials are those of `docker login` and `oras login` ($DOCKER_CONFIG/config.json, else ~/.docker/config.json).
+Standard output gets one line an image, REFERENCE@sha256:...; standard error tells what is done, in bytes.
+Exit status: 0 all images are there under all tags, 1 something failed (run it again: it goes on), 2 wrong usage.
+
+examples:
+  nix run .#push -- registry.example.org/family
+  nix run .#push -- registry.example.org/family --tag 1.0.0 auth data
+  nix run .#push -- localhost:5000/booksync --insecure
+"""
+
+
+def create_parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    parser = argparse.ArgumentParser(
+        prog="nix run .#push --",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("target", metavar="REGISTRY/NAMESPACE", help="where to, such as registry.example.org/family")
+    parser.add_argument("images", metavar="IMAGE", nargs="*", help="booksync-api-auth, or auth for short; default: all")
+    parser.add_argument(
+        "--tag",
+        metavar="TAG",
+        dest="tags",
+        action="append",
+        help="tag to set, may be repeated; default: the version, and latest",
+    )
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="do not verify the registry's certificate, and use plain HTTP if it does not speak TLS",
+    )
+    return parser
+
+
+def required(environment: Mapping[str, str], name: str) -> Path:
+    """Return a path that the app's wrapper sets.
+
+    :raises AppError: it does not, or nothing is there
+    """
+    value = environment.get(name)
+    if value and Path(value).exists():
+        return Path(value)
+    raise AppError(f"{name}: {f'{value} is not there' if value else 'not set'}", way_out="use: nix run .#push")
+
+
+def push(arguments: Sequence[str], *, environment: Mapping[str, str], output: TextIO, errors: TextIO) -> None:
+    """Do what the command line says.
+
+    :raises AppError: it could not be done
+    """
+    options = create_parser().parse_intermixed_args(arguments)
+    target = parse_target(options.target)
+    images = load_images(required(environment, "BOOKSYNC_IMAGES"))
+    selected = select_images(images, options.images)
+    publications = plan_publications(images, selected=selected, target=target, tags=options.tags)
+    oras = required(environment, "BOOKSYNC_ORAS")
+
+    progress = Progress(errors)
+    credentials = CredentialsFile(credentials_path(environment), environment)
+    registry = connect(
+        target.registry,
+        insecure=options.insecure,
+        credential=credentials.load(target.registry),
+        environment=environment,
+    )
+    if registry.transport == "plain" and not target.is_local:
+        progress.line(f"{target.registry}: plain HTTP, which anybody on the way can read and change")
+    delivery = Delivery(
+        registry=registry,
+        oras=Oras(
+            program=oras,
+            transport=registry.transport,
+            environment=environment,
+            stall_limit=float(environment.get("BOOKSYNC_STALL_LIMIT", STALL_LIMIT_S)),
+        ),
+        credentials=credentials,
+        progress=progress,
+    )
+    total = delivery.run(publications, output=output)
+    progress.line(
+        f"{format_count(len(publications), 'image')}: {total}, {total.moved} bytes sent in {progress.elapsed()}"
+    )
+
+
+def main(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
+    """Run the app; return its exit code."""
+    # so that what is left half-way is left in order: oras is ended before us
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        push(arguments, environment=environment, output=sys.stdout, errors=sys.stderr)
+    except AppError as error:
+        print(f"push: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\npush: interrupted; the same command goes on from there", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except SystemExit as error:  # argparse: help, or wrong usage
+        return error.code if isinstance(error.code, int) else EXIT_USAGE
+    return 0

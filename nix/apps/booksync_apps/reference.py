@@ -1,0 +1,88 @@
+"""Where images are pushed to, in the words of the distribution specification and of Docker's references."""
+
+import re
+from dataclasses import dataclass
+
+from booksync_apps.errors import UsageError
+
+#: github.com/distribution/reference: domain, path component, tag
+DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
+COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+
+#: Images that are pushed beside another one, into its repository: the ending of their name becomes the ending of
+#: their tags, so that `booksync-api-prediction-onnx` 1.0.0 is `booksync-api-prediction:1.0.0-onnx`.
+VARIANTS = ("onnx",)
+
+EXAMPLE = "expected REGISTRY/NAMESPACE, such as registry.example.org/family or localhost:5000/booksync"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A registry, and the namespace in it that holds one repository an image."""
+
+    registry: str
+    namespace: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the registry is on this machine."""
+        host = re.sub(r":[0-9]+$", "", self.registry)
+        return host in ("localhost", "[::1]") or re.fullmatch(r"127(\.[0-9]+){3}", host) is not None
+
+    def repository(self, name: str) -> str:
+        """Return an image's repository without the registry: `family/booksync-api-auth`."""
+        return f"{self.namespace}/{name}"
+
+    def reference(self, name: str) -> str:
+        """Return an image's repository with the registry."""
+        return f"{self.registry}/{self.repository(name)}"
+
+
+def parse_target(text: str) -> Target:
+    """Take `REGISTRY/NAMESPACE` apart.
+
+    :raises UsageError: it is written in another way; the message says what is wrong with it
+    """
+    if "://" in text:
+        raise UsageError(f"{text!r}: a reference has no {text.partition('://')[0]}://", way_out=EXAMPLE)
+    registry, _, namespace = text.partition("/")
+    if not namespace.strip("/"):
+        raise UsageError(f"{text!r}: the namespace is missing", way_out=EXAMPLE)
+    if not (set(".:") & set(registry) or registry == "localhost"):
+        raise UsageError(f"{text!r}: {registry!r} is not the host of a registry (no dot, no port)", way_out=EXAMPLE)
+    if not DOMAIN.fullmatch(registry):
+        raise UsageError(f"{text!r}: {registry!r} is not HOST or HOST:PORT", way_out=EXAMPLE)
+    for component in namespace.split("/"):
+        if "@" in component or ":" in component:
+            raise UsageError(f"{text!r}: a tag or digest does not belong here", way_out=f"{EXAMPLE}; tags: --tag TAG")
+        if not COMPONENT.fullmatch(component):
+            raise UsageError(
+                f"{text!r}: {component!r} is not a part of a namespace (lower-case letters, digits, and . _ - between)",
+                way_out=EXAMPLE,
+            )
+    return Target(registry=registry, namespace=namespace)
+
+
+def split_variant(name: str) -> tuple[str, str]:
+    """Return the repository's name, and the ending of the tags, of an image.
+
+    `booksync-api-auth` -> (`booksync-api-auth`, ``)
+    `booksync-api-prediction-onnx` -> (`booksync-api-prediction`, `-onnx`)
+    """
+    for variant in VARIANTS:
+        if name.endswith(f"-{variant}"):
+            return name.removesuffix(f"-{variant}"), f"-{variant}"
+    return name, ""
+
+
+def check_tag(tag: str) -> str:
+    """Return a tag as it is.
+
+    :raises UsageError: a registry would refuse it
+    """
+    if not TAG.fullmatch(tag):
+        raise UsageError(
+            f"{tag!r} is not a tag", way_out="expected up to 128 letters, digits, and . _ - after the first"
+        )
+    return tag

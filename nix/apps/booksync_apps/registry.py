@@ -1,0 +1,207 @@
+"""The few requests to a registry that oras does not make: is it there, and can blobs be mounted.
+
+oras (1.3) mounts blobs only from registry to registry, not from a layout. Our images share their lower layers, so for
+each blob that a repository lacks and a sibling has, the registry is asked to take it over (distribution specification,
+"Mounting a blob from another repository"), and oras then finds it there. All of that is optional: when a registry
+declines, oras sends the bytes.
+"""
+
+import http.client
+import json
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from booksync_apps import transport
+from booksync_apps.credentials import Credential
+from booksync_apps.diagnosis import PLAIN, TRUST
+from booksync_apps.errors import AppError
+from booksync_apps.transport import NoAnswerError, Transport, create_context, describe_failure
+
+USER_AGENT = "booksync-push"
+MANIFEST_TYPES = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer: to follow it would hand the Authorization header to another host."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status and headers, and the body where it is small."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Registry:
+    """One registry's HTTP API.
+
+    :param host: HOST or HOST:PORT
+    """
+
+    host: str
+    transport: Transport
+    credential: Credential
+    environment: Mapping[str, str]
+    _tokens: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+        if self.transport != "plain":
+            context = create_context(verify=self.transport == "tls", environment=self.environment)
+            handlers.append(urllib.request.HTTPSHandler(context=context))
+        self._opener = urllib.request.build_opener(*handlers)
+        self._base = f"{'http' if self.transport == 'plain' else 'https'}://{self.host}"
+
+    def probe(self) -> None:
+        """Talk to the registry once; whatever it answers is an answer.
+
+        :raises NoAnswerError: there is none
+        """
+        self._send("GET", f"{self._base}/v2/", headers={})
+
+    def manifest_digest(self, repository: str, reference: str) -> str | None:
+        """Return the digest of a tag's or digest's manifest, None where the registry has none or does not say."""
+        answer = self._request(
+            "HEAD", f"/v2/{repository}/manifests/{reference}", pull=[repository], headers={"Accept": MANIFEST_TYPES}
+        )
+        return answer.headers.get("docker-content-digest") if answer.status == http.client.OK else None
+
+    def has_blob(self, repository: str, digest: str) -> bool:
+        """Tell whether a repository has a blob; a redirect to where its bytes are is a yes."""
+        return self._request("HEAD", f"/v2/{repository}/blobs/{digest}", pull=[repository]).status < 400
+
+    def mount_blob(self, repository: str, digest: str, *, source: str) -> bool:
+        """Ask for a blob of another repository; False when the registry would rather have its bytes.
+
+        :raises NoAnswerError: this registry does not mount, or not for us
+        """
+        query = urllib.parse.urlencode({"mount": digest, "from": source})
+        answer = self._request(
+            "POST", f"/v2/{repository}/blobs/uploads/?{query}", push=[repository], pull=[repository, source]
+        )
+        if answer.status == http.client.CREATED:
+            return True
+        if answer.status != http.client.ACCEPTED:
+            raise NoAnswerError(f"status {answer.status}")
+        # an upload was opened instead: close it
+        if location := answer.headers.get("location"):
+            url = urllib.parse.urljoin(f"{self._base}/", location)
+            if urllib.parse.urlsplit(url).netloc == self.host:
+                self._request("DELETE", url.removeprefix(self._base), push=[repository])
+        return False
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        pull: Iterable[str] = (),
+        push: Iterable[str] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request, and again with what the registry asks for (RFC 9110 section 11.6.1)."""
+        scopes = tuple(
+            f"repository:{name}:{'pull,push' if name in set(push) else 'pull'}" for name in sorted({*pull, *push})
+        )
+        sent = dict(headers or {})
+        if scopes in self._tokens:
+            sent["Authorization"] = self._tokens[scopes]
+        answer = self._send(method, self._base + path, headers=sent)
+        if answer.status == http.client.UNAUTHORIZED:
+            authorization = self._authorize(answer.headers.get("www-authenticate", ""), scopes)
+            if authorization:
+                self._tokens[scopes] = authorization
+                answer = self._send(method, self._base + path, headers={**sent, "Authorization": authorization})
+        return answer
+
+    def _authorize(self, challenge: str, scopes: tuple[str, ...]) -> str:
+        """Return the Authorization header that a challenge asks for, empty where we have none.
+
+        Bearer tokens: distribution's token authentication specification and its OAuth 2 variant.
+        """
+        scheme, _, rest = challenge.partition(" ")
+        if scheme.lower() == "basic":
+            return self.credential.basic() if self.credential.user else ""
+        parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+        realm = parameters.get("realm", "")
+        if scheme.lower() != "bearer" or not realm.startswith(("https://",) if self.transport == "tls" else "http"):
+            return ""
+        headers: dict[str, str] = {}
+        if self.credential.identity_token:
+            form = {
+                "grant_type": "refresh_token",
+                "refresh_token": self.credential.identity_token,
+                "service": parameters.get("service", ""),
+                "client_id": USER_AGENT,
+                "scope": " ".join(scopes),
+            }
+            answer = self._send("POST", realm, headers=headers, body=urllib.parse.urlencode(form).encode())
+        else:
+            if self.credential.user:
+                headers["Authorization"] = self.credential.basic()
+            query = [("service", parameters.get("service", "")), *(("scope", scope) for scope in scopes)]
+            separator = "&" if "?" in realm else "?"
+            answer = self._send("GET", f"{realm}{separator}{urllib.parse.urlencode(query)}", headers=headers)
+        if answer.status != http.client.OK:
+            return ""
+        try:
+            token = json.loads(answer.body)
+            return f"Bearer {token.get('token') or token['access_token']}"
+        except (ValueError, KeyError, AttributeError):
+            return ""
+
+    def _send(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        # every URL begins with _base, or is a realm that _authorize has looked at
+        request = urllib.request.Request(  # noqa: S310
+            url, method=method, data=body, headers={"User-Agent": USER_AGENT, **headers}
+        )
+        try:
+            try:
+                response = self._opener.open(request, timeout=transport.TIMEOUT_S)
+            except urllib.error.HTTPError as error:
+                response = error
+            with response:
+                lower = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(status=response.status, headers=lower, body=response.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise describe_failure(error) from error
+
+
+def connect(host: str, *, insecure: bool, credential: Credential, environment: Mapping[str, str]) -> Registry:
+    """Find out how a registry is talked to; with ``insecure`` also TLS without verification, then plain HTTP.
+
+    :raises AppError: there is no answer, or not in a way that is allowed
+    """
+    transports: tuple[Transport, ...] = ("tls-unverified", "plain") if insecure else ("tls",)
+    failures = []
+    for allowed in transports:
+        registry = Registry(host=host, transport=allowed, credential=credential, environment=environment)
+        try:
+            registry.probe()
+        except NoAnswerError as error:
+            failures.append(error)
+        else:
+            return registry
+    first = failures[0]
+    if first.plain and not insecure:
+        raise AppError(f"{host}: {first}", way_out=PLAIN)
+    if first.untrusted:
+        raise AppError(
+            f"{host}: {first}",
+            way_out=TRUST,
+        )
+    reasons = dict.fromkeys(str(failure) for failure in failures if not failure.plain)
+    raise AppError(
+        f"{host}: cannot be reached: {'; '.join(reasons)}",
+        way_out="is the name right, the registry up, a proxy needed?",
+    )

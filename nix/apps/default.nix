@@ -1,0 +1,23 @@
+# What `nix run .#…` runs. `push` needs every image built, `push-NAME` only the one.
+{
+  platform,
+  builders,
+  images,
+}:
+let
+  mkPush = import ./mkPush.nix { inherit platform builders; };
+  toApp = derivation: {
+    type = "app";
+    program = "${derivation}/bin/${derivation.name}";
+  };
+  pushOf = images: toApp (mkPush { inherit images; });
+in
+{
+  push = pushOf images.packages.images;
+}
+// builtins.listToAttrs (
+  map (name: {
+    name = "push-${name}";
+    value = pushOf images.packages.${name};
+  }) images.names
+)

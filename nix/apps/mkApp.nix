@@ -1,0 +1,66 @@
+/**
+  A program of booksync_apps as an executable that needs nothing of the host: no /bin/sh, no
+  /lib64, no Python.
+
+  # Type
+  mkApp :: { name, environment ? {}, defaults ? {} } -> Derivation
+
+  # Arguments
+  name: the app's name in booksync_apps, and of the executable in bin/
+  environment: variables that the program gets
+  defaults: variables that it gets unless the caller has set them
+
+  # Example
+  mkApp { name = "push"; environment.BOOKSYNC_ORAS = "${goTools}/bin/oras"; }
+*/
+{ platform, builders }:
+{
+  name,
+  environment ? { },
+  defaults ? { },
+}:
+let
+  inherit (builtins) attrValues concatStringsSep mapAttrs;
+  busybox = "${builders.busybox}/bin/busybox";
+
+  source = builtins.path {
+    name = "booksync-apps";
+    path = ./.;
+    filter =
+      path: type:
+      if type == "directory" then
+        builtins.baseNameOf path == "booksync_apps"
+      else
+        builtins.match ".*/booksync_apps/[^/]+\\.py" path != null;
+  };
+  # isolated: neither PYTHON* variables nor the folder that one is in decide what is imported
+  run = "import runpy, sys; sys.path.insert(0, '${source}'); runpy.run_module('booksync_apps', run_name='__main__', alter_sys=True)";
+  command = concatStringsSep " " builders.python.command;
+
+  script = concatStringsSep "\n" (
+    [ "#!${busybox} sh" ]
+    ++ attrValues (mapAttrs (variable: value: "export ${variable}=\"${value}\"") environment)
+    ++ attrValues (
+      mapAttrs (variable: value: "export ${variable}=\"\${${variable}:-${value}}\"") defaults
+    )
+    ++ [
+      "exec ${command} -I -B -c \"${run}\" ${name} \"$@\""
+      ""
+    ]
+  );
+in
+derivation {
+  inherit name script busybox;
+  inherit (platform) system;
+  builder = busybox;
+  args = [
+    "sh"
+    "-ec"
+    ''
+      $busybox mkdir -p $out/bin
+      $busybox printf '%s' "$script" > $out/bin/$name
+      $busybox chmod 0555 $out/bin/$name
+    ''
+  ];
+  preferLocalBuild = true;
+}

@@ -1,0 +1,20 @@
+/**
+  The program that pushes images to a registry.
+
+  # Type
+  mkPush :: { images } -> Derivation
+
+  # Arguments
+  images: layouts and digests.json, as of mkImages
+*/
+{ platform, builders }:
+let
+  mkApp = import ./mkApp.nix { inherit platform builders; };
+in
+{ images }:
+mkApp {
+  name = "push";
+  environment.BOOKSYNC_ORAS = "${builders.goTools}/bin/oras";
+  # another build's images can be pushed with the same program
+  defaults.BOOKSYNC_IMAGES = "${images}";
+}

@@ -1,0 +1,36 @@
+# Table of contents: what makes derivations, for one builder platform. Each file names what it uses of the others.
+{
+  lib,
+  locks,
+  platform,
+}:
+lib.fix {
+  arguments = { inherit lib locks platform; };
+  files = {
+    # from the locks
+    artifact = ./artifact.nix;
+    # bootstrapping: what runs inside the sandbox
+    busybox = ./busybox.nix;
+    libc = ./libc.nix;
+    python = ./python.nix;
+    mkPython = ./mkPython.nix;
+    debianCommand = ./debianCommand.nix;
+    buildTools = ./buildTools.nix;
+    goTools = ./goTools.nix;
+    # trees: directories as they will stand under / of an image
+    mkDebianTree = ./mkDebianTree.nix;
+    mkBaseTree = ./mkBaseTree.nix;
+    mkCpythonTree = ./mkCpythonTree.nix;
+    mkWheelTree = ./mkWheelTree.nix;
+    mkServiceTree = ./mkServiceTree.nix;
+    mkModelTree = ./mkModelTree.nix;
+    mkPgvectorTree = ./mkPgvectorTree.nix;
+    mkFilesTree = ./mkFilesTree.nix;
+    # OCI
+    mkLayer = ./mkLayer.nix;
+    mkImage = ./mkImage.nix;
+    mkImages = ./mkImages.nix;
+    # tests
+    mkPytest = ./mkPytest.nix;
+  };
+}

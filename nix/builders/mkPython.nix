@@ -1,0 +1,58 @@
+/**
+  Make a derivation whose builder is one module of `booksync_build`.
+
+  The module finds its arguments as JSON (structured attributes); only the modules that it names
+  enter its inputs, so that a change of one step does not rebuild what the others made.
+
+  # Type
+  mkPython :: { name, module, uses ? [], ... } -> Derivation
+
+  # Arguments
+  module: the module of booksync_build to run
+  uses: other modules of booksync_build that it imports
+  ...: whatever the module reads
+
+  # Example
+  mkPython { name = "layer-base"; module = "layer"; tree = base; }
+*/
+{ platform, python }:
+{
+  name,
+  module,
+  uses ? [ ],
+  ...
+}@arguments:
+let
+  modules = [
+    "__init__"
+    "attributes"
+    module
+  ]
+  ++ uses;
+  source = builtins.path {
+    name = "build-steps";
+    path = ./.;
+    filter =
+      path: _:
+      builtins.baseNameOf path == "booksync_build"
+      || builtins.any (stem: builtins.match ".*/booksync_build/${stem}\\.py" path != null) modules;
+  };
+  run = "import runpy, sys; sys.path.insert(0, '${source}'); runpy.run_module('booksync_build.${module}', run_name='__main__')";
+in
+derivation (
+  {
+    inherit (platform) system;
+    __structuredAttrs = true;
+    builder = builtins.head python.command;
+    args = builtins.tail python.command ++ [
+      "-I"
+      "-B"
+      "-c"
+      run
+    ];
+  }
+  // builtins.removeAttrs arguments [
+    "module"
+    "uses"
+  ]
+)

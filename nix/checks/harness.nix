@@ -1,0 +1,13 @@
+# What the image tests stand on is itself tested: a broken layout or a hostile archive is noticed.
+{ builders }:
+{
+  tests-harness = builders.mkPytest {
+    name = "tests-harness";
+    tests = [ "tests/harness" ];
+    sources = {
+      "pyproject.toml" = ../../pyproject.toml;
+      "tests/lib" = ../../tests/lib;
+      "tests/harness" = ../../tests/harness;
+    };
+  };
+}

@@ -1,0 +1,184 @@
+# How images are checked. Each function makes the checks of one kind, for the images that it is asked for.
+{
+  locks,
+  platform,
+  builders,
+  images,
+  testTools,
+}:
+let
+  inherit (builtins)
+    concatMap
+    elem
+    filter
+    listToAttrs
+    match
+    ;
+  release = import ../images/release.nix;
+  heavy = import ./heavyImages.nix;
+  isHeavy = image: architecture: elem architecture (heavy.${image} or [ ]);
+
+  database = "booksync-postgres";
+  serviceOf = image: match "booksync-api-(.*)" image;
+  shortOf = image: if image == database then "postgres" else builtins.head (serviceOf image);
+
+  # layouts of some images for some architectures: one architecture's check does not wait for the other's images
+  mkLayouts =
+    { names, architectures }:
+    builders.mkImages {
+      name = "images-${builtins.concatStringsSep "-" architectures}";
+      inherit (release) version;
+      images = listToAttrs (
+        map (name: {
+          inherit name;
+          value = {
+            architectures = map (architecture: images.byArchitecture.${name}.${architecture}) architectures;
+            annotations = { };
+          };
+        }) names
+      );
+    };
+
+  sources = {
+    "pyproject.toml" = ../../pyproject.toml;
+    "tests/lib" = ../../tests/lib;
+  };
+  imageSources = sources // {
+    "tests/images" = ../../tests/images;
+  };
+  test = name: "tests/images/test_${name}.py";
+
+  runEnv = {
+    BOOKSYNC_TEST_TOOLS = testTools;
+    BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
+  };
+
+  # prediction's own first: the last of the API's tests end the container
+  runningTests = {
+    ${database} = [ "postgres" ];
+    booksync-api-prediction = [
+      "prediction"
+      "api"
+    ];
+  };
+
+  layoutOf =
+    image:
+    let
+      name = "image-${shortOf image}-layout";
+    in
+    {
+      inherit name;
+      value = builders.mkPytest {
+        inherit name;
+        sources = imageSources;
+        tests = [ (test "layout") ];
+        env = {
+          BOOKSYNC_IMAGES = images.packages.${image};
+          BOOKSYNC_IMAGE = image;
+        };
+      };
+    };
+
+  contractOf =
+    image: architecture:
+    let
+      name = "image-${shortOf image}-${architecture}-contract";
+    in
+    {
+      inherit name;
+      value = builders.mkPytest {
+        inherit name;
+        sources = imageSources;
+        tests = map test (
+          [
+            "config"
+            "files"
+            "container"
+          ]
+          ++ runningTests.${image} or [ "api" ]
+        );
+        env = runEnv // {
+          BOOKSYNC_IMAGES = mkLayouts {
+            architectures = [ architecture ];
+            names = [ database ] ++ filter (name: name != database) [ image ];
+          };
+          BOOKSYNC_IMAGE = image;
+          BOOKSYNC_ARCH = architecture;
+        };
+      };
+    };
+
+  serviceCheckOf =
+    image: architecture:
+    let
+      service = shortOf image;
+      name = "service-${service}-pytest";
+    in
+    {
+      inherit name;
+      value = builders.mkPytest {
+        inherit name;
+        tests = [ "tests/services" ];
+        sources = sources // {
+          "tests/services" = ../../tests/services;
+          "services/common/tests" = ../../services/common/tests;
+          "services/${service}/tests" = ../../services + "/${service}/tests";
+        };
+        env = runEnv // {
+          BOOKSYNC_SERVICE = service;
+          BOOKSYNC_ARCH = architecture;
+          BOOKSYNC_IMAGES = mkLayouts {
+            architectures = [ architecture ];
+            names = [ image ];
+          };
+          # native, whatever the service is
+          BOOKSYNC_DATABASE_IMAGES = mkLayouts {
+            architectures = [ platform.architecture ];
+            names = [ database ];
+          };
+          BOOKSYNC_TEST_WHEELS = "${
+            builders.mkWheelTree {
+              name = "wheels-test-${architecture}";
+              inherit architecture;
+              wheels = locks.wheels.groups.test.${architecture};
+            }
+          }/usr/local/lib/python3.12/site-packages";
+        };
+      };
+    };
+in
+{
+  inherit isHeavy;
+
+  # image -> Bool
+  layouts = isWanted: listToAttrs (map layoutOf (filter isWanted images.names));
+
+  # image -> architecture -> Bool
+  contracts =
+    isWanted:
+    listToAttrs (
+      concatMap (
+        image: map (contractOf image) (filter (isWanted image) images.architectures)
+      ) images.names
+    );
+
+  # image -> architecture to run the tests on
+  services =
+    architectureOf:
+    listToAttrs (
+      map (image: serviceCheckOf image (architectureOf image)) (
+        filter (image: serviceOf image != null) images.names
+      )
+    );
+
+  sharing.image-sharing = builders.mkPytest {
+    name = "image-sharing";
+    sources = imageSources;
+    tests = [ (test "sharing") ];
+    env.BOOKSYNC_IMAGES = mkLayouts {
+      inherit (images) architectures;
+      names = filter (image: !(heavy ? ${image})) images.names;
+    };
+  };
+}

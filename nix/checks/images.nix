@@ -1,0 +1,23 @@
+# Every image's layout, and its contract on both architectures: the foreign one runs under qemu-user.
+{
+  locks,
+  platform,
+  builders,
+  images,
+  testTools,
+}:
+let
+  imageChecks = import ./imageChecks.nix {
+    inherit
+      locks
+      platform
+      builders
+      images
+      testTools
+      ;
+  };
+  isLight = image: architecture: !(imageChecks.isHeavy image architecture);
+in
+imageChecks.layouts (image: builtins.all (isLight image) images.architectures)
+// imageChecks.contracts isLight
+// imageChecks.sharing

@@ -1,0 +1,64 @@
+# `.#push` against a real registry on loopback: its errors with tiny images, and the light images of the flake as they are.
+{
+  platform,
+  builders,
+  images,
+  testTools,
+}:
+let
+  inherit (builtins) concatStringsSep filter toJSON;
+  heavy = import ./heavyImages.nix;
+  light = map (name: images.packages.${name}) (filter (name: !(heavy ? ${name})) images.names);
+
+  mkPush = import ../apps/mkPush.nix { inherit platform builders; };
+  command = program: toJSON (builders.debianCommand testTools "usr/bin/${program}");
+
+  # two checks, so that only one of them waits for images
+  mkCheck =
+    {
+      name,
+      tests,
+      env ? { },
+    }:
+    builders.mkPytest {
+      inherit name;
+      tests = map (test: "tests/registry/test_${test}.py") tests;
+      sources = {
+        "pyproject.toml" = ../../pyproject.toml;
+        "nix/apps/booksync_apps" = ../apps/booksync_apps;
+        "tests/registry" = ../../tests/registry;
+      };
+      pythonPath = [ "nix/apps" ];
+      env = {
+        BOOKSYNC_ORAS = "${builders.goTools}/bin/oras";
+        BOOKSYNC_DOCKER_REGISTRY = command "docker-registry";
+        BOOKSYNC_SKOPEO = command "skopeo";
+        BOOKSYNC_SHELL = toJSON [
+          "${builders.busybox}/bin/busybox"
+          "sh"
+        ];
+      }
+      // env;
+    };
+in
+{
+  registry-push-faults = mkCheck {
+    name = "registry-push-faults";
+    tests = [
+      "parts"
+      "push"
+      "failures"
+    ];
+  };
+  registry-push-pull = mkCheck {
+    name = "registry-push-pull";
+    tests = [
+      "command"
+      "images"
+    ];
+    env = {
+      BOOKSYNC_PUSH = "${mkPush { images = builtins.head light; }}/bin/push";
+      BOOKSYNC_TEST_IMAGES = concatStringsSep ":" light;
+    };
+  };
+}

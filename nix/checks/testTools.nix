@@ -1,0 +1,17 @@
+# Debian's programs that checks run on the builder: bubblewrap, qemu-user, docker-registry, skopeo.
+{
+  locks,
+  platform,
+  builders,
+}:
+builders.mkDebianTree {
+  name = "test-tools";
+  inherit (platform) architecture;
+  packages = locks.debian.groups.test.${platform.architecture};
+  drop = [
+    "usr/share/doc"
+    "usr/share/man"
+    "usr/share/locale"
+    "usr/share/bash-completion"
+  ];
+}

@@ -1,0 +1,37 @@
+# Everything of the flake for one builder platform.
+{ system }:
+let
+  lib = import ./lib;
+  platform = lib.platforms.${system};
+  readLock = name: builtins.fromJSON (builtins.readFile (./lock + "/${name}.json"));
+  locks = builtins.listToAttrs (
+    map
+      (name: {
+        inherit name;
+        value = readLock name;
+      })
+      [
+        "debian"
+        "wheels"
+        "python"
+        "go"
+        "model"
+        "pgvector"
+      ]
+  );
+  builders = import ./builders { inherit lib locks platform; };
+  images = import ./images { inherit lib locks builders; };
+in
+{
+  packages = images.packages // import ./develop.nix { inherit locks platform builders; };
+  checks = import ./checks {
+    inherit
+      lib
+      locks
+      platform
+      builders
+      images
+      ;
+  };
+  apps = import ./apps { inherit platform builders images; };
+}

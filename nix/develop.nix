@@ -1,0 +1,34 @@
+# What `./bootstrap venv` links together: the locked CPython and wheels, without torch and CUDA's 4 GB.
+{
+  locks,
+  platform,
+  builders,
+}:
+let
+  inherit (platform) architecture;
+  wheelsOf = group: locks.wheels.groups.${group}.${architecture};
+  wanted = builtins.concatMap wheelsOf [
+    "common"
+    "auth"
+    "data"
+    "test"
+    "lint"
+    "build"
+  ];
+in
+{
+  dev-python = builders.python.tree;
+  dev-site = builders.mkWheelTree {
+    name = "dev-site-${architecture}";
+    inherit architecture;
+    # each once
+    wheels = builtins.attrNames (
+      builtins.listToAttrs (
+        map (name: {
+          inherit name;
+          value = null;
+        }) wanted
+      )
+    );
+  };
+}

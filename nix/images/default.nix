@@ -1,0 +1,101 @@
+# The images, as Nix packages: all, each, and each for one architecture.
+{
+  lib,
+  locks,
+  builders,
+}:
+let
+  release = import ./release.nix;
+  users = builtins.mapAttrs (name: user: user // { inherit name; }) (import ./users.nix);
+  base = import ./base.nix { inherit builders users; };
+  parts = {
+    inherit
+      lib
+      locks
+      builders
+      users
+      base
+      ;
+  };
+  api = import ./api.nix parts;
+
+  # name -> architecture -> { layers, config, title, description }
+  definitions = {
+    booksync-postgres = import ./postgres.nix parts;
+  }
+  // builtins.listToAttrs (
+    map (name: {
+      name = "booksync-api-${name}";
+      value = api name services.${name};
+    }) (builtins.attrNames services)
+  );
+  services = import ./services.nix;
+
+  architectures = map (platform: platform.architecture) (builtins.attrValues lib.platforms);
+
+  annotationsOf = definition: {
+    "org.opencontainers.image.title" = definition.title;
+    "org.opencontainers.image.description" = definition.description;
+    "org.opencontainers.image.version" = release.version;
+    "org.opencontainers.image.created" = release.created;
+    "org.opencontainers.image.licenses" = "MIT";
+    "org.opencontainers.image.vendor" = "BookSync";
+  };
+
+  mkArchitecture =
+    name: define: architecture:
+    let
+      definition = define architecture;
+      annotations = annotationsOf definition;
+    in
+    builders.mkImage {
+      inherit name architecture annotations;
+      inherit (definition) layers;
+      inherit (release) created;
+      config = definition.config // {
+        Labels = annotations;
+      };
+    };
+
+  byArchitecture = builtins.mapAttrs (
+    name: define:
+    builtins.listToAttrs (
+      map (architecture: {
+        name = architecture;
+        value = mkArchitecture name define architecture;
+      }) architectures
+    )
+  ) definitions;
+
+  gathered = builtins.mapAttrs (name: images: {
+    architectures = builtins.attrValues images;
+    annotations = annotationsOf (definitions.${name} (builtins.head architectures));
+  }) byArchitecture;
+
+  gather =
+    name: images:
+    builders.mkImages {
+      inherit name images;
+      inherit (release) version;
+    };
+  all = gather "images" gathered;
+in
+{
+  inherit architectures byArchitecture;
+  names = builtins.attrNames definitions;
+
+  packages = {
+    images = all;
+    default = all;
+  }
+  // builtins.mapAttrs (name: image: gather name { ${name} = image; }) gathered
+  // builtins.listToAttrs (
+    builtins.concatMap (
+      name:
+      map (architecture: {
+        name = "${name}-${architecture}";
+        value = byArchitecture.${name}.${architecture};
+      }) architectures
+    ) (builtins.attrNames definitions)
+  );
+}

@@ -1,0 +1,1 @@
+"""Revisions of the schema, in order; each runs once."""

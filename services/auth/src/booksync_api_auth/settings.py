@@ -1,0 +1,45 @@
+"""What the operator of the Auth API decides."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr
+
+from booksync_common.settings import Finding, ServiceSettings, check_key, is_sample
+
+Algorithm = Literal["HS256", "HS384", "HS512"]
+
+
+def _check_algorithm(value: object) -> object:
+    """Only HMAC: there is one key, and python-jose would take others without a word."""
+    if value not in {"HS256", "HS384", "HS512"}:
+        message = f"{str(value)[:32]!r} is not supported; use HS256, HS384 or HS512"
+        raise ValueError(message)
+    return value
+
+
+class AuthSettings(ServiceSettings):
+    """The guide's table of variables, and what every service has."""
+
+    port: int = Field(default=8000, ge=1, le=65535)
+    jwt_secret_key: SecretStr | None = None
+    jwt_algorithm: Annotated[Algorithm, BeforeValidator(_check_algorithm)] = "HS256"
+    jwt_expire_minutes: int = Field(default=0, ge=0)  # 0: never
+    mangacollec_client_id: str | None = None
+    mangacollec_client_secret: SecretStr | None = None
+    bcrypt_rounds: int = Field(default=12, ge=4, le=31)
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is missing or unsafe."""
+        yield from super().findings()
+        yield from check_key(
+            "JWT_SECRET_KEY", self.jwt_secret_key, missing="what needs a token answers 503", required=True
+        )
+        for variable, value in (
+            ("MANGACOLLEC_CLIENT_ID", self.mangacollec_client_id and SecretStr(self.mangacollec_client_id)),
+            ("MANGACOLLEC_CLIENT_SECRET", self.mangacollec_client_secret),
+        ):
+            if not value:
+                yield Finding(variable, "is not set", "what needs Mangacollec answers 503")
+            elif is_sample(value):
+                yield Finding(variable, "is a sample", "Mangacollec will refuse it")

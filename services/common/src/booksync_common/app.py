@@ -1,0 +1,93 @@
+"""Put an application together."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+
+from booksync_common import documentation, health, metrics, problems
+from booksync_common.database import Database
+from booksync_common.requests import RequestMiddleware, StartingMiddleware
+from booksync_common.service import Service
+from booksync_common.settings import ServiceSettings
+from booksync_common.startup import Startup, end_process
+
+logger = logging.getLogger(__name__)
+
+
+def make_database[S: ServiceSettings](service: Service[S], settings: S) -> Database | None:
+    """Describe the service's database; None when the settings name none."""
+    if settings.database is None:
+        return None
+    return Database(
+        settings.database,
+        application=service.distribution,
+        schema=service.name,
+        pool_size=settings.database_pool_size,
+        pool_timeout=settings.database_pool_timeout,
+        echo=settings.database_echo,
+    )
+
+
+def create_app[S: ServiceSettings](
+    service: Service[S], settings: S, *, on_fatal: Callable[[], None] = end_process
+) -> FastAPI:
+    """Make the application of a service. Connects to nothing: the lifespan does.
+
+    :param on_fatal: called when start-up fails for good.
+    """
+    database = make_database(service, settings)
+    migrations = service.migrations(settings)
+    parts = service.parts(settings)
+    startup = Startup(
+        database=database,
+        migrations=migrations,
+        parts=parts,
+        auto_migrate=settings.auto_migrate,
+        on_fatal=on_fatal,
+    )
+    figures = metrics.Metrics()
+    figures.ready.set_function(lambda: startup.is_ready)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        for finding in settings.findings():
+            logger.warning("%s", finding)
+        task = asyncio.create_task(startup.run(), name="startup")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            for part in parts:
+                await part.stop()
+            if database is not None:
+                await database.close()
+
+    app = FastAPI(
+        title=service.title,
+        description=service.description,
+        version=service.version,
+        lifespan=lifespan,
+        docs_url=None,  # ours has a policy
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.startup = startup
+    app.state.parts = {part.name: part for part in parts}
+    problems.install(app)
+    # the last is the outermost
+    app.add_middleware(StartingMiddleware, startup=startup)
+    app.add_middleware(RequestMiddleware, metrics=figures)
+
+    asked = health.Health(database=database, migrations=migrations, parts=parts, startup=startup)
+    app.include_router(health.make_router(name=service.distribution, version=service.version, health=asked))
+    app.include_router(metrics.make_router(figures))
+    app.include_router(documentation.make_router(title=service.title, openapi_url="openapi.json"))
+    for router in service.routers:
+        app.include_router(router)
+    return app

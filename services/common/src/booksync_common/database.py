@@ -1,0 +1,151 @@
+"""One pool of connections a service, one session a request."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import asyncpg
+from fastapi import Depends, Request
+from sqlalchemy import MetaData
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from booksync_common.problems import ProblemError, unavailable
+
+# s
+CONNECT_TIMEOUT = 5
+COMMAND_TIMEOUT = 30
+
+# of a session; the server's own defaults wait for ever. The server's comes before COMMAND_TIMEOUT: it says what it was
+TIMEOUTS = {
+    "statement_timeout": "25s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+NO_TIMEOUTS = dict.fromkeys(TIMEOUTS, "0")
+
+#: What connecting raises, through SQLAlchemy or past it: the server is away, starting, full, or does not know us (yet).
+CONNECTION_ERRORS = (OSError, asyncio.TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError)
+
+#: PostgreSQL's names of constraints are made by rule, so that a migration can name them.
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def make_metadata(schema: str) -> MetaData:
+    """Make the catalogue of a service's tables, which are all in its schema."""
+    return MetaData(schema=schema, naming_convention=NAMING)
+
+
+def _server_settings(application: str, schema: str, timeouts: dict[str, str]) -> dict[str, str]:
+    # public has pgvector's type and operators
+    return {"application_name": application, "search_path": f"{schema}, public", "timezone": "UTC", **timeouts}
+
+
+class Database:
+    """A service's connections to its database. Making one connects to nothing."""
+
+    def __init__(
+        self,
+        url: URL,
+        *,
+        application: str,
+        schema: str,
+        pool_size: int = 10,
+        pool_timeout: float = 5,
+        echo: bool = False,
+    ) -> None:
+        """Describe the pool.
+
+        :param application: as PostgreSQL shows it in pg_stat_activity.
+        :param pool_timeout: seconds to wait for a connection before a request gets 503.
+        :param echo: log each statement, without its values.
+        """
+        self.url = url
+        self.schema = schema
+        self.application = application
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            hide_parameters=True,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=pool_timeout,
+            pool_pre_ping=True,
+            connect_args={
+                "timeout": CONNECT_TIMEOUT,
+                "command_timeout": COMMAND_TIMEOUT,
+                "server_settings": _server_settings(application, schema, TIMEOUTS),
+            },
+        )
+        if echo:
+            # not the engine's `echo`, which brings a handler of its own
+            logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
+        self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @property
+    def place(self) -> str:
+        """Where the database is, without the password."""
+        host = self.url.host or str(self.url.query.get("host", "localhost"))
+        return f"{self.url.database} on {host}:{self.url.port or 5432}"
+
+    @asynccontextmanager
+    async def connect_alone(self) -> AsyncIterator[AsyncConnection]:
+        """Connect outside of the pool and without time-outs: for migrations, and for waiting on a lock."""
+        engine = create_async_engine(
+            self.url,
+            poolclass=NullPool,
+            connect_args={
+                "timeout": CONNECT_TIMEOUT,
+                "server_settings": _server_settings(f"{self.application}-migrate", self.schema, NO_TIMEOUTS),
+            },
+        )
+        try:
+            async with engine.connect() as connection:
+                yield connection
+        finally:
+            await engine.dispose()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """Open a session in a transaction, which is committed at the end of the block.
+
+        :raises ProblemError: 503, when the database cannot be reached.
+        :raises sqlalchemy.exc.TimeoutError: when the pool is exhausted.
+        """
+        async with self.sessions.begin() as session:
+            try:
+                await session.connection()
+            except CONNECTION_ERRORS as error:
+                message = "The database cannot be reached."
+                raise unavailable("database_unavailable", message) from error
+            yield session
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+async def open_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """Give a request its session.
+
+    :raises ProblemError: 503, when there is no database.
+    """
+    database: Database | None = request.app.state.database
+    if database is None:
+        detail = "The service runs without a database: DATABASE_URL is not set."
+        raise ProblemError(503, "database_not_configured", detail)
+    async with database.session() as session:
+        yield session
+
+
+#: Function scope: committed before the answer is sent, so that no 200 is given for what is not stored.
+Session = Annotated[AsyncSession, Depends(open_session, scope="function")]

@@ -1,0 +1,56 @@
+"""What a service is: the differences between auth, data and prediction, as data."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fastapi import APIRouter
+from sqlalchemy import MetaData
+
+from booksync_common import __version__
+from booksync_common.commands import Command
+from booksync_common.migrations import Migrations
+from booksync_common.parts import Part
+from booksync_common.settings import ServiceSettings
+
+
+def _no_parts(_settings: ServiceSettings) -> Sequence[Part]:
+    return ()
+
+
+def _no_options(_settings: ServiceSettings) -> Mapping[str, object]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service[Settings: ServiceSettings]:
+    """A service of BookSync."""
+
+    name: str  # auth: also its schema
+    title: str
+    description: str
+    settings: type[Settings]
+    metadata: MetaData
+    version: str = __version__
+    routers: Sequence[APIRouter] = ()
+    parts: Callable[[Settings], Sequence[Part]] = _no_parts
+    migration_options: Callable[[Settings], Mapping[str, object]] = _no_options
+    commands: Mapping[str, Command[Settings]] = field(default_factory=dict)
+
+    @property
+    def distribution(self) -> str:
+        """The name of the package, the command and the image."""
+        return f"booksync-api-{self.name}"
+
+    @property
+    def package(self) -> str:
+        """The name to import."""
+        return f"booksync_api_{self.name}"
+
+    def migrations(self, settings: Settings) -> Migrations:
+        """Return the migrations of the service's schema."""
+        return Migrations(
+            package=self.package,
+            schema=self.name,
+            metadata=self.metadata,
+            options=self.migration_options(settings),
+        )

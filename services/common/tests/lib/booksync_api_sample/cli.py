@@ -1,0 +1,13 @@
+"""The command `booksync-api-sample`."""
+
+from booksync_api_sample.service import SERVICE
+from booksync_common.cli import run
+
+
+def main() -> int:
+    """Run the command line."""
+    return run(SERVICE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

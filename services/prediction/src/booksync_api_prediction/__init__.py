@@ -1,0 +1,1 @@
+"""BookSync's Prediction API."""

@@ -1,0 +1,109 @@
+"""The model as a part of the service: loaded and used in a thread of its own."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from booksync_api_prediction import vectors
+from booksync_api_prediction.encoder import DeviceMissingError, Encoder, ModelMissingError, SentenceEncoder
+from booksync_api_prediction.settings import PredictionSettings
+from booksync_api_prediction.worker import Worker
+from booksync_common.failures import ConfigurationError
+from booksync_common.parts import Check, Part
+
+logger = logging.getLogger(__name__)
+
+#: Loads the model that the settings name, on a device.
+Load = Callable[[PredictionSettings, str], Encoder]
+
+
+def load_encoder(settings: PredictionSettings, device: str) -> Encoder:
+    """Load the real model."""
+    return SentenceEncoder(settings.model_path, device=device, batch_size=settings.embedding_batch_size)
+
+
+class Model(Part):
+    """The embedding model, and the column of its vectors."""
+
+    name = "model"
+
+    def __init__(self, settings: PredictionSettings, *, load: Load = load_encoder) -> None:
+        """Remember what to load.
+
+        :param load: tests give another.
+        """
+        self._settings = settings
+        self._load = load
+        self._encoder: Encoder | None = None
+        self._missing: str | None = None
+        # one: torch has threads of its own, and two batches at once are slower than one after the other
+        self._worker = Worker("model")
+
+    async def start(self) -> None:
+        """Load the model.
+
+        In development a missing GPU means the CPU, and a missing model is said once.
+
+        :raises FatalError: it cannot be loaded, or makes vectors of another length than VECTOR_DIMENSION.
+        """
+        settings = self._settings
+        try:
+            encoder = await self._load_on_device()
+        except ModelMissingError as error:
+            if settings.is_production:
+                raise
+            logger.warning("%s; what needs the model answers 503", error)
+            self._missing = "not available"
+            return
+        if encoder.dimension != settings.vector_dimension:
+            message = (
+                f"VECTOR_DIMENSION is {settings.vector_dimension}, and model {settings.embedding_model}"
+                f" makes vectors of {encoder.dimension}: set VECTOR_DIMENSION={encoder.dimension}"
+            )
+            raise ConfigurationError(message)
+        self._encoder = encoder
+        logger.info(
+            "model %s is loaded on %s, dimension %d", settings.embedding_model, encoder.device, encoder.dimension
+        )
+
+    async def _load_on_device(self) -> Encoder:
+        device = self._settings.device
+        try:
+            return await self._worker.run(lambda: self._load(self._settings, device))
+        except DeviceMissingError as error:
+            if self._settings.is_production:
+                raise
+            logger.warning("%s; using the CPU", error)
+            return await self._worker.run(lambda: self._load(self._settings, "cpu"))
+
+    async def encode(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return a vector of length 1 for each text.
+
+        :raises ModelMissingError: before the model is loaded.
+        """
+        if (encoder := self._encoder) is None:
+            message = "the model is not loaded"
+            raise ModelMissingError(message)
+        return await self._worker.run(lambda: encoder.encode(texts))
+
+    async def prepare(self, connection: AsyncConnection) -> None:
+        """See to pgvector."""
+        await vectors.create_extension(connection)
+
+    async def verify(self, connection: AsyncConnection) -> None:
+        """Compare the column with the settings."""
+        await vectors.verify_column(connection, self._settings)
+
+    async def check(self) -> Check:
+        """Name the model, and say whether it is loaded."""
+        facts: dict[str, object] = {"model": self._settings.embedding_model}
+        if self._encoder is None:
+            if self._missing is not None:
+                return Check("failing", self._missing, facts)
+            return Check("starting", "loading", facts)
+        return Check("ok", facts=facts | {"dimension": self._encoder.dimension, "device": self._encoder.device})
+
+    async def stop(self) -> None:
+        """End the thread; a batch that is being encoded is not waited for."""
+        self._worker.stop()

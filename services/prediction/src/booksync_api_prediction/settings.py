@@ -1,0 +1,30 @@
+"""What the operator of the Prediction API decides."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from booksync_common.settings import ServiceSettings
+
+#: pgvector's limit of an indexed column of type vector.
+MAX_DIMENSION = 2000
+
+
+class PredictionSettings(ServiceSettings):
+    """The guide's table of variables, and what every service has."""
+
+    port: int = Field(default=8002, ge=1, le=65535)
+    vector_dimension: int = Field(default=384, ge=1, le=MAX_DIMENSION)
+    similarity_threshold: float = Field(default=0.7, ge=-1, le=1)
+    embedding_model: str = Field(default="all-MiniLM-L6-v2", min_length=1)
+    embedding_batch_size: int = Field(default=32, ge=1, le=4096)
+    embedding_backend: Literal["torch"] = "torch"
+    device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:[0-9]+)?)$")
+    #: Where models lie, a folder each; EMBEDDING_MODEL is a name in it, or a path.
+    booksync_models: Path = Path("/usr/local/share/booksync/models")
+
+    @property
+    def model_path(self) -> Path:
+        """The folder of the model; a name may carry its publisher, as on the hub."""
+        return self.booksync_models / self.embedding_model.removeprefix("sentence-transformers/")

@@ -1,0 +1,25 @@
+"""What the byte tests find in their environment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def required(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        pytest.fail(f"{name} is not set; run these tests with: nix build .#checks.x86_64-linux.bytes-unit")
+    return value
+
+
+@pytest.fixture(scope="session")
+def golden_images() -> Path:
+    """The ``images`` folder that the check has built of the tiny fixture."""
+    return Path(required("BOOKSYNC_GOLDEN"))
+
+
+@pytest.fixture(scope="session")
+def installer() -> str:
+    """The wheel of pypa/installer."""
+    return required("BOOKSYNC_INSTALLER")

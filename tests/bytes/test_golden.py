@@ -1,0 +1,79 @@
+"""A tiny image has the bytes it has always had: tar, compression, config, manifest and index."""
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden.json"
+
+
+@pytest.fixture(scope="module")
+def layout(golden_images: Path) -> Path:
+    return golden_images / "tiny"
+
+
+def read_blob(layout: Path, digest: str) -> bytes:
+    return (layout / "blobs/sha256" / digest.removeprefix("sha256:")).read_bytes()
+
+
+def read_layer(layout: Path) -> bytes:
+    (entry,) = json.loads((layout / "index.json").read_text())["manifests"]
+    index = json.loads(read_blob(layout, entry["digest"]))
+    manifest = json.loads(read_blob(layout, index["manifests"][0]["digest"]))
+    return read_blob(layout, manifest["layers"][0]["digest"])
+
+
+def test_digests_are_the_golden_ones(golden_images: Path) -> None:
+    actual = json.loads((golden_images / "digests.json").read_text())
+    expected = json.loads(GOLDEN.read_text())
+    assert actual == expected, (
+        "The bytes of images changed. If that is meant, every digest of the next release changes: say so in the "
+        "CHANGELOG and take the new ones with\n"
+        f"    cp {golden_images}/digests.json tests/bytes/golden.json"
+    )
+
+
+def test_layer_names_owners_modes_and_times_are_fixed(layout: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(read_layer(layout)))) as archive:
+        members = {
+            member.name: (oct(member.mode), member.uid, member.gid, member.uname, member.gname, member.mtime)
+            for member in archive
+        }
+    root = (0, 0, "root", "root", 0)
+    postgres = (999, 999, "postgres", "postgres", 0)
+    assert members == {
+        "": ("0o755", *root),  # tarfile's name of "/"
+        "/etc": ("0o555", *root),
+        "/etc/accents-é.txt": ("0o444", *root),
+        "/tmp": ("0o1777", *root),
+        "/usr": ("0o555", *root),
+        "/usr/bin": ("0o555", *root),
+        "/usr/bin/hello": ("0o555", *root),
+        "/var": ("0o555", *root),
+        "/var/lib": ("0o555", *root),
+        "/var/lib/data": ("0o700", *postgres),
+    }
+
+
+def test_gzip_header_has_no_name_and_no_time(layout: Path) -> None:
+    header = read_layer(layout)[:10]
+    # RFC 1952: magic, deflate, no flags, time 0, level flag 0, Unix
+    assert header == bytes.fromhex("1f8b0800000000000003")
+
+
+def test_one_blob_serves_both_architectures(golden_images: Path) -> None:
+    digests = json.loads((golden_images / "digests.json").read_text())["tiny"]["architectures"]
+    assert digests["amd64"]["layers"] == digests["arm64"]["layers"]
+    assert digests["amd64"]["manifest"] != digests["arm64"]["manifest"]
+
+
+def test_every_blob_has_its_digest_as_name(layout: Path) -> None:
+    blobs = list((layout / "blobs/sha256").iterdir())
+    assert len(blobs) == 6  # index, two manifests, two configs, one layer
+    for blob in blobs:
+        assert hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name

@@ -1,0 +1,23 @@
+"""Permissions of a layer match exactly the paths that they name."""
+
+import re
+
+from booksync_build.layer import nix2container_permissions
+
+ROOT = {"name": "root", "uid": 0, "gid": 0}
+TREE = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-tree+1.0"
+
+
+def test_expressions_match_one_path_and_no_longer_or_similar_one() -> None:
+    (entry,) = nix2container_permissions(TREE, {"tmp": {"mode": "1777", "owner": ROOT}})
+    assert re.search(entry["regex"], f"{TREE}/tmp")
+    assert not re.search(entry["regex"], f"{TREE}/tmp/file")
+    assert not re.search(entry["regex"], f"{TREE}/var/tmp")
+    assert not re.search(entry["regex"], f"{TREE.replace('1.0', '1x0')}/tmp")
+
+
+def test_owner_is_named_alike_as_user_and_group() -> None:
+    owner = {"name": "postgres", "uid": 999, "gid": 999}
+    (entry,) = nix2container_permissions(TREE, {"data": {"mode": "0700", "owner": owner}})
+    assert (entry["uname"], entry["gname"]) == ("postgres", "postgres")
+    assert (entry["uid"], entry["gid"], entry["mode"]) == (999, 999, "0700")

@@ -1,0 +1,78 @@
+"""The images' contract as data: what each must be, said once and apart from the code that checks it."""
+
+from dataclasses import dataclass
+
+RELEASE_VARIABLES = {"LANG": "C.UTF-8"}
+
+# every user of every image; passwd(5) and group(5) without their comment fields
+USERS = {"root": 0, "postgres": 999, "booksync": 65532, "nobody": 65534}
+
+BOOKSYNC_UID = 65532
+POSTGRES_UID = 999
+
+# the only path that everybody may write to, with the sticky bit
+TMP_MODE = 0o1777
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A path that is not root's, or whose mode is not that of all others (directories and programs 0555, files 0444)."""
+
+    uid: int
+    mode: int
+
+
+# below /; in every image
+BASE_MODES = {
+    "tmp": Owned(0, TMP_MODE),
+    "root": Owned(0, 0o700),
+    "home/booksync": Owned(BOOKSYNC_UID, 0o700),
+}
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One image's contract."""
+
+    uid: int
+    port: int
+    entrypoint: str
+    command: tuple[str, ...]
+    stop_signal: str
+    modes: dict[str, Owned]
+    variables: dict[str, str]
+
+
+def _api(name: str, port: int, **variables: str) -> Expected:
+    return Expected(
+        uid=BOOKSYNC_UID,
+        port=port,
+        entrypoint=f"/usr/local/bin/booksync-api-{name}",
+        command=("serve",),
+        stop_signal="SIGTERM",
+        modes=BASE_MODES,
+        variables={"HOST": "0.0.0.0", "PORT": str(port), "PYTHONUNBUFFERED": "1", **variables},  # noqa: S104
+    )
+
+
+EXPECTED = {
+    "booksync-api-auth": _api("auth", 8000),
+    "booksync-api-data": _api("data", 8001),
+    "booksync-api-prediction": _api(
+        "prediction", 8002, HF_HUB_OFFLINE="1", BOOKSYNC_MODELS="/usr/local/share/booksync/models"
+    ),
+    "booksync-postgres": Expected(
+        uid=POSTGRES_UID,
+        port=5432,
+        entrypoint="/usr/local/bin/docker-entrypoint.sh",
+        command=("postgres",),
+        stop_signal="SIGINT",
+        modes={
+            **BASE_MODES,
+            "var/lib/postgresql": Owned(POSTGRES_UID, 0o755),
+            "var/lib/postgresql/data": Owned(POSTGRES_UID, 0o700),
+            "run/postgresql": Owned(POSTGRES_UID, 0o755),
+        },
+        variables={"PGDATA": "/var/lib/postgresql/data"},
+    ),
+}

@@ -1,0 +1,1 @@
+{ base, two }: base + two
