@@ -1,0 +1,78 @@
+"""``./bootstrap build`` and ``check``: fetch what is needed, call Nix, and say what came of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from booksync_fetch.errors import BootstrapError
+from booksync_fetch.nix import Nix
+from booksync_fetch.progress import format_bytes, say
+
+#: What other packages of the flake are for.
+NO_IMAGES = ("dev-python", "dev-site", "default")
+
+
+def complete_name(name: str, names: Sequence[str]) -> str:
+    """Return an image's whole name: ``auth``, ``api-auth`` and ``booksync-api-auth`` are one.
+
+    :raises BootstrapError: there is no such image
+    """
+    for candidate in (name, f"booksync-{name}", f"booksync-api-{name}"):
+        if candidate in names and candidate not in NO_IMAGES:
+            return candidate
+    known = ", ".join(known for known in names if known not in NO_IMAGES)
+    raise BootstrapError(f"{name}: expected the name of an image, one of: {known}")
+
+
+def format_table(results: Sequence[Path]) -> str:
+    """Return the table of image, architecture, compressed size and digest."""
+    rows = [("image", "architecture", "compressed", "digest")]
+    for result in results:
+        if (result / "digests.json").exists():
+            digests: dict[str, Any] = json.loads((result / "digests.json").read_text())
+            for name, image in digests.items():
+                rows.append((name, "index", "", image["digest"]))
+                for architecture, part in sorted(image["architectures"].items()):
+                    rows.append((name, architecture, format_bytes(part["size"]), part["manifest"]["digest"]))
+        else:  # one image of one architecture
+            image = json.loads((result / "image.json").read_text())
+            parts = [image["manifest"], image["config"], *image["layers"]]
+            size = format_bytes(sum(part["size"] for part in parts))
+            name = result.name.partition("-")[2].rpartition("-")[0]
+            rows.append((name, image["platform"]["architecture"], size, image["manifest"]["digest"]))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [
+        f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip() for row in rows
+    ]
+    return "\n".join(dict.fromkeys(lines))
+
+
+def is_built(nix: Nix, attributes: Sequence[str]) -> bool:
+    """Tell whether the outputs of attributes are in the store already."""
+    shown = json.loads(nix.run("nix", ["path-info", "--json", "--derivation", *nix.installables(attributes)], quiet=True))
+    derivations = [item["path"] for item in shown] if isinstance(shown, list) else list(shown)
+    outputs = nix.run("nix-store", ["--query", "--outputs", *derivations], quiet=True).split()
+    return not nix.find_missing(outputs)
+
+
+def run_checks(nix: Nix, attributes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Build checks, going on after failures.
+
+    :return: names that passed, and names that failed
+    """
+    say(f"check: building {len(attributes)} checks")
+    subprocess.run(
+        ["nix", *nix.options, "build", "--no-link", "--keep-going", *nix.installables(attributes)],
+        cwd=nix.flake,
+        env=nix.environment,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    results = {attribute: is_built(nix, [attribute]) for attribute in attributes}
+    names = {attribute: attribute.rpartition(".")[2] for attribute in attributes}
+    passed = [names[attribute] for attribute, built in results.items() if built]
+    return passed, [names[attribute] for attribute, built in results.items() if not built]

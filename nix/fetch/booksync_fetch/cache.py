@@ -1,0 +1,107 @@
+"""The cache folder: each file under its SHA-256, there only when it is whole and verified.
+
+``files/SHA256/NAME`` is a verified file, ``partial/SHA256`` one that is on its way and goes on
+from there the next time, ``work/`` scratch space that the next run removes. One run at a time
+has the cache, by an advisory lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from booksync_fetch.errors import BootstrapError
+from booksync_fetch.progress import say
+
+CHUNK_BYTES = 1 << 20
+
+
+def default_folder() -> Path:
+    """Return ``BOOKSYNC_CACHE``, or ``booksync`` in the user's cache folder (XDG base directories)."""
+    if chosen := os.environ.get("BOOKSYNC_CACHE"):
+        return Path(chosen).absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    return Path(base) / "booksync"
+
+
+def hash_file(path: Path) -> str:
+    """Return the hex SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+class Cache:
+    """The cache folder of one run; use it as opened by :func:`open_cache`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, sha256: str, name: str) -> Path:
+        """Return where a verified file stands."""
+        return self.root / "files" / sha256 / name
+
+    def partial(self, sha256: str) -> Path:
+        """Return where a file is while it comes."""
+        folder = self.root / "partial"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / sha256
+
+    def scratch(self, prefix: str) -> Path:
+        """Return a new empty folder that is gone after the run."""
+        folder = self.root / "work"
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=folder))
+
+    def keep(self, source: Path, *, sha256: str, name: str) -> Path:
+        """Verify a file that has come, and move it to its place.
+
+        :raises BootstrapError: its hash is another; it is removed
+        """
+        got = hash_file(source)
+        if got != sha256:
+            source.unlink()
+            raise BootstrapError(
+                f"{name}: expected SHA-256 {sha256}, got {got}; what was fetched is removed. "
+                "Run the same command again; if it stays so, the registry or a proxy on the way serves another file"
+            )
+        target = self.path(sha256, name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.chmod(0o644)
+        os.replace(source, target)
+        return target
+
+
+@contextmanager
+def open_cache(root: Path) -> Iterator[Cache]:
+    """Have the cache for the time of the block; waits while another run has it.
+
+    :raises BootstrapError: the folder cannot be made or written to
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = (root / "lock").open("w")
+    except OSError as error:
+        raise BootstrapError(
+            f"{root}: expected a folder to keep downloads in, got: {error.strerror}; "
+            "name another one: BOOKSYNC_CACHE=/path ./bootstrap ..."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"fetch: another run has {root}; waiting until it is done")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(root / "work", ignore_errors=True)
+        try:
+            yield Cache(root)
+        finally:
+            shutil.rmtree(root / "work", ignore_errors=True)

@@ -1,0 +1,143 @@
+"""The command line of ``./bootstrap``."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from booksync_fetch.build import complete_name, format_table, is_built, run_checks
+from booksync_fetch.cache import Cache, default_folder, open_cache
+from booksync_fetch.errors import BootstrapError
+from booksync_fetch.fetch import Fetch
+from booksync_fetch.locks import load_locks, parse_artifacts
+from booksync_fetch.nix import Nix, builder_system
+from booksync_fetch.progress import say
+from booksync_fetch.project import Project
+from booksync_fetch.update import PARTS, Update
+from booksync_fetch.venv import write_venv
+
+ARCHITECTURES = {"x86_64-linux": "amd64", "aarch64-linux": "arm64"}
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog="./bootstrap",
+        description="Build BookSync's OCI images from an empty machine: fetch what the locks name, then call Nix.",
+        epilog="Downloads are kept in BOOKSYNC_CACHE (default: ~/.cache/booksync). Debian packages come from the mirror "
+        "that apt is set to, or from DEBIAN_MIRROR; wheels and Go modules from where pip and go are set to.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    build = commands.add_parser("build", help="fetch, build the images into result/, and print their sizes and digests")
+    build.add_argument("images", nargs="*", metavar="IMAGE", help="only these, as auth or booksync-postgres-arm64")
+    check = commands.add_parser("check", help='fetch, run every check, and end with "N passed, N failed"')
+    check.add_argument("--long", action="store_true", help="also those that need amd64's 4 GB of CUDA libraries")
+    fetch = commands.add_parser("fetch", help="fetch all that build and check need")
+    fetch.add_argument("images", nargs="*", metavar="IMAGE", help="only what these images need")
+    update = commands.add_parser("update", help="resolve the locks anew and print what changed")
+    update.add_argument("part", nargs="?", choices=[*PARTS, "all"], default="all", help="default: all")
+    commands.add_parser("venv", help="make .venv from the locked CPython and wheels, for development")
+    return parser.parse_args(arguments)
+
+
+class Bootstrap:
+    """What the commands share.
+
+    :param root: the folder of flake.nix
+    """
+
+    def __init__(self, root: Path, cache: Cache) -> None:
+        self.project = Project(root)
+        self.cache = cache
+        self.nix = Nix(root)
+        self.system = builder_system()
+
+    def fetch(self, attributes: Sequence[str]) -> None:
+        """Put what attributes of the flake are made of into the store."""
+        fetch = Fetch(
+            project=self.project,
+            cache=self.cache,
+            artifacts=parse_artifacts(load_locks(self.project.locks)),
+            builder=ARCHITECTURES[self.system],
+        )
+        fetch.run(self.nix.find_wanted(attributes), self.nix, built=is_built(self.nix, attributes))
+
+    def packages(self, names: Sequence[str]) -> list[str]:
+        """Return the attributes of images by their names, of all images when there are none."""
+        known = self.nix.list_names(f"packages.{self.system}")
+        return [f"packages.{self.system}.{complete_name(name, known)}" for name in names or ["images"]]
+
+    def checks(self, *, long: bool) -> list[str]:
+        """Return the attributes of the checks."""
+        sets = [f"checks.{self.system}", *([f"longChecks.{self.system}"] if long else [])]
+        return [f"{attribute}.{name}" for attribute in sets for name in self.nix.list_names(attribute)]
+
+    def build(self, images: Sequence[str]) -> int:
+        """Fetch and build images and print their table."""
+        attributes = self.packages(images)
+        self.fetch(attributes)
+        print(format_table(self.nix.build(attributes, link=self.project.root / "result")))
+        return 0
+
+    def check(self, *, long: bool) -> int:
+        """Fetch, run checks and count them."""
+        attributes = self.checks(long=long)
+        self.fetch(attributes)
+        passed, failed = run_checks(self.nix, attributes)
+        for name in failed:
+            print(f"failed: {name}")
+        print(f"{len(passed)} passed, {len(failed)} failed")
+        return 1 if failed else 0
+
+    def update(self, part: str) -> int:
+        """Resolve locks and print what changed."""
+        update = Update(project=self.project, cache=self.cache, nix=self.nix, builder=ARCHITECTURES[self.system])
+        changes = [line for name in (PARTS if part == "all" else [part]) for line in update.run(name)]
+        print("\n".join(changes) if changes else "nothing changed")
+        return 0
+
+    def venv(self) -> int:
+        """Make .venv and print its path."""
+        attributes = [f"packages.{self.system}.{name}" for name in ("dev-python", "dev-site")]
+        self.fetch(attributes)
+        python, site = self.nix.build(attributes, link=self.project.roots / "venv")
+        print(write_venv(self.project.root, python=python, site=site))
+        return 0
+
+
+def run(arguments: argparse.Namespace, root: Path) -> int:
+    """Run one command and return its exit status."""
+    with open_cache(default_folder()) as cache:
+        bootstrap = Bootstrap(root, cache)
+        if arguments.command == "build":
+            return bootstrap.build(arguments.images)
+        if arguments.command == "check":
+            return bootstrap.check(long=arguments.long)
+        if arguments.command == "fetch":
+            images = bootstrap.packages(arguments.images)
+            bootstrap.fetch(images if arguments.images else [*images, *bootstrap.checks(long=True)])
+            return 0
+        if arguments.command == "update":
+            return bootstrap.update(arguments.part)
+        return bootstrap.venv()
+
+
+def main(root: Path) -> int:
+    """Run ``./bootstrap`` for the checkout at ``root``; 1 after an error that stands on standard error, 130 after ^C."""
+    arguments = parse_arguments(sys.argv[1:])
+    try:
+        return run(arguments, root)
+    except BootstrapError as error:
+        say(f"bootstrap: {error}")
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            say(f"bootstrap: {error.filename or default_folder()}: no space left; make room and run the same command again")
+        else:
+            say(f"bootstrap: {error}")
+    except KeyboardInterrupt:
+        say("bootstrap: interrupted; the same command goes on from here")
+        return 130
+    return 1

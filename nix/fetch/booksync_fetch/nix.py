@@ -1,0 +1,186 @@
+"""Calls of Nix, 2.8 or later, with what they need given on the command line: no configuration is read or changed."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from booksync_fetch.errors import BootstrapError
+
+#: Kernel's name of a machine -> Nix's system.
+SYSTEMS = {"x86_64": "x86_64-linux", "amd64": "x86_64-linux", "aarch64": "aarch64-linux", "arm64": "aarch64-linux"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An artifact that derivations ask for.
+
+    :param key: as in nix/lib/parseLocks.nix
+    :param path: its store path
+    """
+
+    key: str
+    path: str
+
+
+def builder_system() -> str:
+    """Return Nix's name of this machine.
+
+    :raises BootstrapError: neither x86_64 nor aarch64 Linux
+    """
+    machine = os.uname()
+    system = SYSTEMS.get(machine.machine.lower())
+    if machine.sysname != "Linux" or system is None:
+        raise BootstrapError(
+            f"expected Linux on x86_64 or aarch64, got {machine.sysname} on {machine.machine}; "
+            "the images of both architectures are built on either"
+        )
+    return system
+
+
+class Nix:
+    """Nix as this machine has it, for one flake.
+
+    :param flake: the folder of flake.nix
+    """
+
+    def __init__(self, flake: Path) -> None:
+        self.flake = flake
+        self.options = ["--extra-experimental-features", "nix-command flakes", "--option", "warn-dirty", "false"]
+        if os.geteuid() == 0 and not self._has_build_users():
+            self.options += ["--option", "build-users-group", ""]
+        self.environment = os.environ | self._safe_directory()
+
+    def _safe_directory(self) -> dict[str, str]:
+        """Let git read a checkout of another owner (``safe.directory``), for this call alone."""
+        count = int(os.environ.get("GIT_CONFIG_COUNT", "0") or "0")
+        return {
+            "GIT_CONFIG_COUNT": str(count + 1),
+            f"GIT_CONFIG_KEY_{count}": "safe.directory",
+            f"GIT_CONFIG_VALUE_{count}": str(self.flake),
+        }
+
+    def _has_build_users(self) -> bool:
+        """Tell whether the group that root's builds switch to exists (``build-users-group``)."""
+        shown = subprocess.run(
+            ["nix", *self.options[:2], "show-config", "--json"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        try:
+            name = json.loads(shown.stdout)["build-users-group"]["value"]
+        except (ValueError, KeyError):
+            name = "nixbld"
+        try:
+            return not name or bool(grp.getgrnam(name).gr_mem)
+        except KeyError:
+            return False
+
+    def run(self, program: str, arguments: Sequence[str], *, quiet: bool = False) -> str:
+        """Run one of Nix's programs and return its standard output; its standard error is the person's to see.
+
+        :param quiet: keep standard error for the exception
+        :raises BootstrapError: it failed
+        """
+        features = [] if program == "nix" else self.options[2:]
+        command = [program, *(self.options if program == "nix" else features), *arguments]
+        done = subprocess.run(
+            command,
+            cwd=self.flake,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if quiet else None,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            reason = f":\n{done.stderr.strip()}" if quiet else f" with status {done.returncode}; the reason stands above"
+            raise BootstrapError(f"{program} {' '.join(arguments[:3])} failed{reason}")
+        return done.stdout
+
+    def installables(self, names: Iterable[str]) -> list[str]:
+        """Return flake references of attributes of this flake."""
+        return [f".#{name}" for name in names]
+
+    def build(self, attributes: Sequence[str], *, link: Path) -> list[Path]:
+        """Build attributes of the flake and return their store paths.
+
+        :param link: where the first is linked, as a root; the others get ``-1``, ``-2`` and so on after it
+        """
+        link.parent.mkdir(exist_ok=True)
+        self.run("nix", ["build", "--out-link", str(link), *self.installables(attributes)])
+        names = [link.name, *(f"{link.name}-{position}" for position in range(1, len(attributes)))]
+        return [link.with_name(name).resolve() for name in names]
+
+    def list_names(self, attribute: str) -> list[str]:
+        """Return the names in an attribute set of the flake."""
+        shown = self.run("nix", ["eval", "--json", f".#{attribute}", "--apply", "builtins.attrNames"])
+        names: list[str] = json.loads(shown)
+        return names
+
+    def find_wanted(self, names: Sequence[str]) -> list[Wanted]:
+        """Return the artifacts that attributes of the flake are made of, whether or not they are there."""
+        shown = self.run("nix", [self._show_derivation, *self._show_arguments, "-r", *self.installables(names)])
+        content = json.loads(shown)
+        derivations: dict[str, Any] = content.get("derivations", content)
+        found = {
+            env["artifact"]: env["out"]
+            for env in (derivation.get("env", {}) for derivation in derivations.values())
+            if "artifact" in env
+        }
+        return [Wanted(key, path) for key, path in sorted(found.items())]
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Nix's version, as far as it is numbers: (2, 8, 0)."""
+        shown = subprocess.run(["nix", "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
+        return tuple(int(part) for part in shown.split("pre")[0].split("+")[0].split(".") if part.isdigit())
+
+    @property
+    def _show_derivation(self) -> str:
+        return "show-derivation" if self.version < (2, 15) else "derivation"
+
+    @property
+    def _show_arguments(self) -> list[str]:
+        return [] if self.version < (2, 15) else ["show"]
+
+    def find_missing(self, paths: Sequence[str]) -> set[str]:
+        """Return which store paths are not valid."""
+        if not paths:
+            return set()
+        return set(self.run("nix-store", ["--check-validity", "--print-invalid", *paths], quiet=True).split())
+
+    def add_fixed(self, path: Path, *, expected: str) -> None:
+        """Put a file or folder into the store as a fixed output.
+
+        :param path: has the name that it gets in the store
+        :param expected: the store path that must result
+        :raises BootstrapError: another one results
+        """
+        recursive = ["--recursive"] if path.is_dir() else []
+        got = self.run("nix-store", ["--add-fixed", *recursive, "sha256", str(path)], quiet=True).strip()
+        if got != expected:
+            raise BootstrapError(
+                f"{path.name}: expected {PurePosixPath(expected).name} in the store, got {PurePosixPath(got).name}: "
+                "its content is not what the lock says; run: ./bootstrap update"
+            )
+
+    def add_roots(self, folder: Path, paths: Iterable[str]) -> None:
+        """Keep store paths from the garbage collector: indirect roots below ``folder``, one a path."""
+        folder.mkdir(exist_ok=True)
+        for path in paths:
+            root = folder / PurePosixPath(path).name
+            if not root.is_symlink():
+                self.run("nix-store", ["--realise", path, "--add-root", str(root), "--indirect"], quiet=True)
+
+    def hash_path(self, path: Path) -> str:
+        """Return the NAR hash of a path in SRI form."""
+        return self.run("nix", ["hash", "path", str(path)], quiet=True).strip()

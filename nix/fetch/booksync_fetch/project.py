@@ -1,0 +1,38 @@
+"""Where the parts of a checkout stand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout.
+
+    :param root: the folder of flake.nix
+    """
+
+    root: Path
+
+    @property
+    def locks(self) -> Path:
+        """The folder of the locks."""
+        return self.root / "nix/lock"
+
+    @property
+    def tools(self) -> Path:
+        """The Go module of the build's own tools."""
+        return self.root / "nix/tools"
+
+    @property
+    def roots(self) -> Path:
+        """The folder of the garbage collector's roots."""
+        return self.root / ".nix-roots"
+
+    def load_inputs(self) -> dict[str, Any]:
+        """Read what the locks are resolved from."""
+        inputs: dict[str, Any] = json.loads((self.root / "nix/inputs.json").read_text())
+        return inputs

@@ -1,0 +1,53 @@
+"""``./bootstrap venv``: a ``.venv`` of the locked CPython and wheels, with this checkout's sources on its path."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from booksync_fetch.errors import BootstrapError
+
+SITE_PACKAGES = "lib/python3.12/site-packages"
+SOURCES = ("services/*/src", "services/common/tests/lib", "nix/builders", "nix/fetch", "nix/apps", "tests/lib")
+
+
+def write_venv(root: Path, *, python: Path, site: Path) -> Path:
+    """Make or replace ``.venv`` below ``root`` and return it.
+
+    :param python: the store path of the CPython to link
+    :param site: the store path of the tree with the wheels
+    :raises BootstrapError: this machine cannot run that CPython
+    """
+    target = root / ".venv"
+    partial = root / ".venv.partial"
+    for folder in (partial, target):
+        if folder.exists():
+            shutil.rmtree(folder)
+    interpreter = python / "bin/python3.12"
+    try:
+        subprocess.run([interpreter, "-m", "venv", "--without-pip", str(target)], check=True, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise BootstrapError(
+            f"{interpreter}: expected it to run on this machine, got: {error}; it needs the usual loader in /lib or "
+            "/lib64 (on NixOS: programs.nix-ld)"
+        ) from error
+    paths = [site / "usr/local" / SITE_PACKAGES]
+    paths += sorted(path for pattern in SOURCES for path in root.glob(pattern))
+    (target / SITE_PACKAGES / "booksync.pth").write_text("".join(f"{path}\n" for path in paths))
+    for script in sorted((site / "usr/local/bin").iterdir()):
+        write_script(script, target / "bin" / script.name, interpreter=target / "bin/python")
+    return target
+
+
+def write_script(source: Path, target: Path, *, interpreter: Path) -> None:
+    """Link a program of the wheels; one in Python gets the interpreter of the ``.venv``."""
+    if target.exists():
+        return
+    content = source.read_bytes()
+    if not content.startswith(b"#!"):
+        target.symlink_to(source)
+        return
+    _, _, rest = content.partition(b"\n")
+    target.write_bytes(f"#!{interpreter}\n".encode() + rest)
+    target.chmod(0o755)
