@@ -20,6 +20,8 @@
     {
       packages = forSystems (booksync: booksync.packages);
       checks = forSystems (booksync: booksync.checks);
+      # not of `nix flake check`: they need amd64's CUDA libraries, or time
+      longChecks = forSystems (booksync: booksync.longChecks);
       apps = forSystems (booksync: booksync.apps);
     };
 }

@@ -24,14 +24,18 @@ let
 in
 {
   packages = images.packages // import ./develop.nix { inherit locks platform builders; };
-  checks = import ./checks {
-    inherit
-      lib
-      locks
-      platform
-      builders
-      images
-      ;
-  };
+  inherit
+    (import ./checks {
+      inherit
+        lib
+        locks
+        platform
+        builders
+        images
+        ;
+    })
+    checks
+    longChecks
+    ;
   apps = import ./apps { inherit platform builders images; };
 }

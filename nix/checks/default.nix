@@ -1,4 +1,4 @@
-# Every check of one builder platform; `./bootstrap check` builds and counts them.
+# Every check of one builder platform; `./bootstrap check` builds and counts them, with `--long` the long ones too.
 {
   lib,
   locks,
@@ -23,18 +23,25 @@ let
       bytes = ./bytes.nix;
       locksConsistent = ./locks.nix;
       fetch = ./fetch.nix;
+      harness = ./harness.nix;
       style = ./style.nix;
       contracts = ./images.nix;
       servicesPytest = ./services.nix;
       registry = ./registry.nix;
+      long = ./long.nix;
     };
   };
 in
-parts.functions
-// parts.bytes
-// parts.locksConsistent
-// parts.fetch
-// parts.style
-// parts.contracts
-// parts.servicesPytest
-// parts.registry
+{
+  checks =
+    parts.functions
+    // parts.bytes
+    // parts.locksConsistent
+    // parts.fetch
+    // parts.harness
+    // parts.style
+    // parts.contracts
+    // parts.servicesPytest
+    // parts.registry;
+  longChecks = parts.long;
+}

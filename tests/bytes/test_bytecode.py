@@ -5,10 +5,15 @@ import marshal
 from pathlib import Path
 
 import pytest
+
 from booksync_build.bytecode import compile_tree
 
 SOURCES = {
-    f"usr/lib/m{number}.py": f"NAME = 'shared'\ndef f{number}(shared, x={number}):\n    return shared, 'shared', {{'k': (1, 2, 'm{number}')}}\n"
+    f"usr/lib/m{number}.py": (
+        f"NAME = 'shared'\n"
+        f"def f{number}(shared, x={number}):\n"
+        f"    return shared, 'shared', {{'k': (1, 2, 'm{number}')}}\n"
+    )
     for number in range(12)
 }
 

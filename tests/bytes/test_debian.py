@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 import pytest
+
 from booksync_build.debian import DebianPackageError, Selection, matches, merged_path, remove_empty_folders, unpack
 
 EVERYTHING = Selection(drop=[], keep=[])
@@ -30,7 +31,9 @@ def make_deb(folder: Path, name: str, entries: dict[str, bytes | str]) -> Path:
     control = make_tar({"./control": f"Package: {name}\nVersion: 1\n".encode(), "./md5sums": sums.encode()})
     content = b"!<arch>\n"
     for member, data in [("debian-binary", b"2.0\n"), ("control.tar.xz", control), ("data.tar.xz", make_tar(entries))]:
-        content += f"{member:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n".encode() + data + b"\n" * (len(data) % 2)
+        content += (
+            f"{member:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n".encode() + data + b"\n" * (len(data) % 2)
+        )
     deb = folder / f"{name}.deb"
     deb.write_bytes(content)
     return deb

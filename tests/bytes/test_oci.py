@@ -60,9 +60,7 @@ def test_manifest_describes_config_and_layers() -> None:
 
 def test_index_is_the_same_in_any_order_of_architectures() -> None:
     entries = [(ARM64, BLOB), (AMD64, BLOB)]
-    assert build_index(manifests=entries, annotations={}) == build_index(
-        manifests=entries[::-1], annotations={}
-    )
+    assert build_index(manifests=entries, annotations={}) == build_index(manifests=entries[::-1], annotations={})
     index = json.loads(build_index(manifests=entries, annotations={}))
     assert [entry["platform"]["architecture"] for entry in index["manifests"]] == ["amd64", "arm64"]
 

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
+
 from booksync_build.wheels import SITE_PACKAGES, drop_files, install_wheels, update_records
 
 

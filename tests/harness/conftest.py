@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from booksync_testing.layout_writer import LayoutWriter
 
 

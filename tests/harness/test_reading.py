@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from booksync_testing.layer import load_layer
 from booksync_testing.layout import Layout, LayoutError, parse_descriptor
 from booksync_testing.layout_writer import LayoutWriter, directory, file, link

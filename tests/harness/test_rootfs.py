@@ -4,6 +4,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from booksync_testing.layout import LayoutError
 from booksync_testing.layout_writer import LayoutWriter, directory, file, link
 from booksync_testing.rootfs import write_root

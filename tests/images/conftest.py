@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from booksync_testing.contract import EXPECTED, Expected
 from booksync_testing.layer import Layer, load_layer
 from booksync_testing.layout import Descriptor, Image, Json, Layout
@@ -89,9 +90,7 @@ def roots() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def sandbox(images: Path, layout: Layout, architecture: str, roots: Path) -> Sandbox:
     """Return the means to run the image under test."""
-    return unpack(
-        load_tools(), images=images, name=layout.path.name, architecture=architecture, directory=roots
-    )
+    return unpack(load_tools(), images=images, name=layout.path.name, architecture=architecture, directory=roots)
 
 
 @pytest.fixture(scope="session")

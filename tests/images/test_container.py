@@ -4,6 +4,7 @@ Commands are started as `docker exec` does: without the entry point.
 """
 
 import pytest
+
 from booksync_testing.contract import USERS, Expected
 from booksync_testing.sandbox import Sandbox
 

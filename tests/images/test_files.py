@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import pytest
+
 from booksync_testing.contract import Expected, Owned
 from booksync_testing.layer import Layer, Member
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+
 from booksync_testing.layer import Layer
 from booksync_testing.layout import (
     ARCHITECTURES,
@@ -108,7 +109,9 @@ def test_annotations_and_labels_say_the_same_on_index_manifest_and_config(
     annotations = image.manifest["annotations"]
     assert annotations == image.runtime["Labels"] == layout.index()[1]["annotations"]
     prefix = "org.opencontainers.image."
-    assert {f"{prefix}{key}" for key in ("title", "description", "version", "created", "licenses")} <= annotations.keys()
+    assert {
+        f"{prefix}{key}" for key in ("title", "description", "version", "created", "licenses")
+    } <= annotations.keys()
     assert annotations[f"{prefix}version"] == digests[layout.path.name]["version"]
     assert annotations[f"{prefix}created"] == image.config["created"]
     assert all(annotations.values())
@@ -118,9 +121,7 @@ def test_digests_json_says_what_the_layout_holds(image: Image, digests: Json, re
     said = digests[image.name]["architectures"][image.architecture]
     for part, descriptor in (("manifest", image.descriptor), ("config", image.config_descriptor)):
         assert said[part] == {"digest": descriptor.digest, "size": descriptor.size}
-    assert [
-        (layer["digest"], layer["size"], layer["mediaType"], layer["diffID"]) for layer in said["layers"]
-    ] == [
+    assert [(layer["digest"], layer["size"], layer["mediaType"], layer["diffID"]) for layer in said["layers"]] == [
         (layer.digest, layer.size, layer.media_type, read_layer(layer).diff_id) for layer in image.layers
     ]
     parts = [image.descriptor, image.config_descriptor, *image.layers]
@@ -131,9 +132,7 @@ def test_digests_json_names_the_layout_s_architectures(layout: Layout, digests: 
     assert sorted(digests[layout.path.name]["architectures"]) == sorted(layout.architectures())
 
 
-def test_layers_without_machine_code_are_one_blob_for_both_architectures(
-    layout: Layout, read_layer: ReadLayer
-) -> None:
+def test_layers_without_machine_code_are_one_blob_for_both_architectures(layout: Layout, read_layer: ReadLayer) -> None:
     amd64, arm64 = (
         {layer.digest for layer in layout.image(name).layers if read_layer(layer).is_pure} for name in ARCHITECTURES
     )
@@ -144,7 +143,6 @@ def test_layers_without_machine_code_are_one_blob_for_both_architectures(
 
 def test_every_other_layer_differs_between_architectures(layout: Layout, read_layer: ReadLayer) -> None:
     machine_code = [
-        {layer.digest for layer in layout.image(name).layers if not read_layer(layer).is_pure}
-        for name in ARCHITECTURES
+        {layer.digest for layer in layout.image(name).layers if not read_layer(layer).is_pure} for name in ARCHITECTURES
     ]
     assert not machine_code[0] & machine_code[1]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from booksync_testing.postgres import Server, start_postgres
 from booksync_testing.sandbox import Sandbox
 
@@ -55,7 +56,8 @@ def test_the_extension_is_in_public_and_can_be_created_anew(server: Server) -> N
 def test_hnsw_index_finds_the_nearest(server: Server) -> None:
     server.query(
         "CREATE TABLE points (id int PRIMARY KEY, place vector(3));"
-        "INSERT INTO points SELECT i, format('[%s,%s,%s]', i, i * i % 97, i % 13)::vector FROM generate_series(1, 500) i;"
+        "INSERT INTO points SELECT i, format('[%s,%s,%s]', i, i * i % 97, i % 13)::vector"
+        " FROM generate_series(1, 500) i;"
         "CREATE INDEX ON points USING hnsw (place vector_l2_ops)",
         database="booksync",
     )
@@ -68,7 +70,9 @@ def test_jit_is_off(server: Server) -> None:
 
 
 def test_clusters_are_utf_8_with_the_builtin_locale_and_checksums(server: Server) -> None:
-    locale = "SELECT datlocprovider, datlocale, pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'booksync'"
+    locale = (
+        "SELECT datlocprovider, datlocale, pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'booksync'"
+    )
     assert server.query(locale) == "b|C.UTF-8|UTF8"
     assert server.query("SHOW data_checksums") == "on"
 
@@ -101,9 +105,7 @@ def test_passwords_are_asked_for_over_tcp(server: Server, sandbox: Sandbox) -> N
 
 
 def test_healthcheck_succeeds(server: Server, sandbox: Sandbox) -> None:
-    result = sandbox.run(
-        *sandbox.healthcheck, entrypoint=False, environment={"PGPORT": str(server.port)}
-    )
+    result = sandbox.run(*sandbox.healthcheck, entrypoint=False, environment={"PGPORT": str(server.port)})
     assert result.code == 0, result.output
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from booksync_testing.layout import ARCHITECTURES, Json, Layout
 
 OWN_LAYERS = 2  # a service's own wheels, and its code

@@ -1,6 +1,5 @@
 """The root that every image stands on: Debian's base packages and what their scripts would have made."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -53,7 +52,7 @@ def main() -> None:
         if target.is_dir() and not target.is_symlink():
             target.rmdir()
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.symlink(link, target)
+        target.symlink_to(link)
 
 
 if __name__ == "__main__":

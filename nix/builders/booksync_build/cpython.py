@@ -16,6 +16,7 @@ from booksync_build.bytecode import compile_tree
 from booksync_build.debian import matches
 from booksync_build.elf import strip_binaries
 
+
 def unpack_cpython(archive: zipfile.ZipFile, platform: str, root: Path, drop: list[str]) -> None:
     """Unpack one platform's files (``linux-amd64``, ``linux-arm64``) under ``root``."""
     suffix = f"python/internal/data/{platform}/files.json"

@@ -1,7 +1,6 @@
 """A tree of given files: path -> source path and whether it can be executed; and of given empty folders."""
 
 import shutil
-from pathlib import Path
 
 from booksync_build.attributes import load_attributes, output_path
 

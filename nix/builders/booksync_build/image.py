@@ -40,9 +40,7 @@ def main() -> None:
         "platform": attributes["platform"],
         "manifest": manifest.to_json(),
         "config": config.to_json(),
-        "layers": [
-            layer.descriptor.to_json() | {"name": layer.name, "diffID": layer.diff_id} for layer in layers
-        ],
+        "layers": [layer.descriptor.to_json() | {"name": layer.name, "diffID": layer.diff_id} for layer in layers],
     }
     (out / "image.json").write_text(json.dumps(summary, sort_keys=True, indent=2) + "\n")
 

@@ -89,7 +89,8 @@ def compress(tar: Path, blob: Path, *, pigz: list[str]) -> dict[str, Any]:
         subprocess.Popen([*pigz, "-n", "-6", "-c"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
         blob.open("wb") as sink,
     ):
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         feeder = threading.Thread(target=feed, args=(source, process.stdin, uncompressed))
         feeder.start()
         while chunk := process.stdout.read(CHUNK):

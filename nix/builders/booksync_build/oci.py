@@ -67,9 +67,7 @@ def describe(content: bytes, media_type: str) -> Descriptor:
     return Descriptor(media_type=media_type, digest=digest, size=len(content))
 
 
-def build_config(
-    *, platform: Platform, created: str, config: Mapping[str, Any], layers: Sequence[Layer]
-) -> bytes:
+def build_config(*, platform: Platform, created: str, config: Mapping[str, Any], layers: Sequence[Layer]) -> bytes:
     """Return an image's config (config.md).
 
     :param created: RFC 3339 time of the release
@@ -99,18 +97,14 @@ def build_manifest(*, config: Descriptor, layers: Sequence[Layer], annotations: 
     )
 
 
-def build_index(
-    *, manifests: Sequence[tuple[Platform, Descriptor]], annotations: Mapping[str, str]
-) -> bytes:
+def build_index(*, manifests: Sequence[tuple[Platform, Descriptor]], annotations: Mapping[str, str]) -> bytes:
     """Return the index of an image's architectures (image-index.md), sorted by architecture."""
     entries = sorted(manifests, key=lambda entry: entry[0].architecture)
     return encode(
         {
             "schemaVersion": 2,
             "mediaType": INDEX,
-            "manifests": [
-                descriptor.to_json() | {"platform": platform.to_json()} for platform, descriptor in entries
-            ],
+            "manifests": [descriptor.to_json() | {"platform": platform.to_json()} for platform, descriptor in entries],
             "annotations": dict(annotations),
         }
     )

@@ -52,7 +52,11 @@ def main() -> None:
             *sorted(str(path) for path in Path("src").glob("*.c")),
         ],
         check=True,
-        env={"HOME": str(scratch), "ZIG_GLOBAL_CACHE_DIR": str(scratch / "zig"), "ZIG_LOCAL_CACHE_DIR": str(scratch / "zig")},
+        env={
+            "HOME": str(scratch),
+            "ZIG_GLOBAL_CACHE_DIR": str(scratch / "zig"),
+            "ZIG_LOCAL_CACHE_DIR": str(scratch / "zig"),
+        },
     )
     version = attributes["version"]
     shutil.copy("vector.control", extension)

@@ -15,7 +15,7 @@ def write_interpreter(attributes: dict[str, Any], path: Path) -> Path:
     """Write a program that runs the builder's CPython with the wheels that the sources import."""
     search = ":".join(f"{tree}/{SITE_PACKAGES}" for tree in attributes["imports"])
     command = " ".join(attributes["python"])
-    path.write_text(f"#!{attributes['busybox']} sh\nPYTHONPATH={search} exec {command} \"$@\"\n")
+    path.write_text(f'#!{attributes["busybox"]} sh\nPYTHONPATH={search} exec {command} "$@"\n')
     path.chmod(0o755)
     return path
 
@@ -28,7 +28,13 @@ def find_command(attributes: dict[str, Any]) -> list[str]:
         return [interpreter, "-m", "mypy", "--python-executable", interpreter, "--no-incremental", *arguments]
     (tree,) = attributes["site"]
     libraries = attributes["libraries"]
-    return [f"{libraries}/{attributes['loader']}", "--library-path", libraries, f"{tree}/usr/local/bin/{name}", *arguments]
+    return [
+        f"{libraries}/{attributes['loader']}",
+        "--library-path",
+        libraries,
+        f"{tree}/usr/local/bin/{name}",
+        *arguments,
+    ]
 
 
 def main() -> None:

@@ -45,15 +45,15 @@ def format_table(results: Sequence[Path]) -> str:
             name = result.name.partition("-")[2].rpartition("-")[0]
             rows.append((name, image["platform"]["architecture"], size, image["manifest"]["digest"]))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = [
-        f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip() for row in rows
-    ]
+    lines = [f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip() for row in rows]
     return "\n".join(dict.fromkeys(lines))
 
 
 def is_built(nix: Nix, attributes: Sequence[str]) -> bool:
     """Tell whether the outputs of attributes are in the store already."""
-    shown = json.loads(nix.run("nix", ["path-info", "--json", "--derivation", *nix.installables(attributes)], quiet=True))
+    shown = json.loads(
+        nix.run("nix", ["path-info", "--json", "--derivation", *nix.installables(attributes)], quiet=True)
+    )
     derivations = [item["path"] for item in shown] if isinstance(shown, list) else list(shown)
     outputs = nix.run("nix-store", ["--query", "--outputs", *derivations], quiet=True).split()
     return not nix.find_missing(outputs)

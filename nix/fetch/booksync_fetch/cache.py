@@ -76,8 +76,7 @@ class Cache:
         target = self.path(sha256, name)
         target.parent.mkdir(parents=True, exist_ok=True)
         source.chmod(0o644)
-        os.replace(source, target)
-        return target
+        return source.replace(target)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from booksync_fetch.build import complete_name, format_table, is_built, run_checks
-from booksync_fetch.cache import Cache, default_folder, open_cache
+from booksync_fetch.cache import default_folder, open_cache
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.fetch import Fetch
 from booksync_fetch.locks import load_locks, parse_artifacts
@@ -49,21 +49,19 @@ class Bootstrap:
     :param root: the folder of flake.nix
     """
 
-    def __init__(self, root: Path, cache: Cache) -> None:
+    def __init__(self, root: Path) -> None:
         self.project = Project(root)
-        self.cache = cache
         self.nix = Nix(root)
         self.system = builder_system()
 
     def fetch(self, attributes: Sequence[str]) -> None:
         """Put what attributes of the flake are made of into the store."""
-        fetch = Fetch(
-            project=self.project,
-            cache=self.cache,
-            artifacts=parse_artifacts(load_locks(self.project.locks)),
-            builder=ARCHITECTURES[self.system],
-        )
-        fetch.run(self.nix.find_wanted(attributes), self.nix, built=is_built(self.nix, attributes))
+        artifacts = parse_artifacts(load_locks(self.project.locks))
+        wanted = self.nix.find_wanted(attributes)
+        built = is_built(self.nix, attributes)
+        with open_cache(default_folder()) as cache:
+            fetch = Fetch(project=self.project, cache=cache, artifacts=artifacts, builder=ARCHITECTURES[self.system])
+            fetch.run(wanted, self.nix, built=built)
 
     def packages(self, names: Sequence[str]) -> list[str]:
         """Return the attributes of images by their names, of all images when there are none."""
@@ -94,8 +92,9 @@ class Bootstrap:
 
     def update(self, part: str) -> int:
         """Resolve locks and print what changed."""
-        update = Update(project=self.project, cache=self.cache, nix=self.nix, builder=ARCHITECTURES[self.system])
-        changes = [line for name in (PARTS if part == "all" else [part]) for line in update.run(name)]
+        with open_cache(default_folder()) as cache:
+            update = Update(project=self.project, cache=cache, nix=self.nix, builder=ARCHITECTURES[self.system])
+            changes = [line for name in (PARTS if part == "all" else [part]) for line in update.run(name)]
         print("\n".join(changes) if changes else "nothing changed")
         return 0
 
@@ -110,19 +109,18 @@ class Bootstrap:
 
 def run(arguments: argparse.Namespace, root: Path) -> int:
     """Run one command and return its exit status."""
-    with open_cache(default_folder()) as cache:
-        bootstrap = Bootstrap(root, cache)
-        if arguments.command == "build":
-            return bootstrap.build(arguments.images)
-        if arguments.command == "check":
-            return bootstrap.check(long=arguments.long)
-        if arguments.command == "fetch":
-            images = bootstrap.packages(arguments.images)
-            bootstrap.fetch(images if arguments.images else [*images, *bootstrap.checks(long=True)])
-            return 0
-        if arguments.command == "update":
-            return bootstrap.update(arguments.part)
+    bootstrap = Bootstrap(root)
+    if arguments.command == "build":
+        return bootstrap.build(arguments.images)
+    if arguments.command == "check":
+        return bootstrap.check(long=arguments.long)
+    if arguments.command == "update":
+        return bootstrap.update(arguments.part)
+    if arguments.command == "venv":
         return bootstrap.venv()
+    images = bootstrap.packages(arguments.images)
+    bootstrap.fetch(images if arguments.images else [*images, *bootstrap.checks(long=True)])
+    return 0
 
 
 def main(root: Path) -> int:
@@ -134,7 +132,9 @@ def main(root: Path) -> int:
         say(f"bootstrap: {error}")
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            say(f"bootstrap: {error.filename or default_folder()}: no space left; make room and run the same command again")
+            say(
+                f"bootstrap: {error.filename or default_folder()}: no space left; make room and run the same command again"
+            )
         else:
             say(f"bootstrap: {error}")
     except KeyboardInterrupt:

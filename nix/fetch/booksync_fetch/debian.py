@@ -34,7 +34,7 @@ HOW_TO_CHOOSE = (
 )
 
 
-class Superseded(Exception):
+class SupersededError(Exception):
     """The mirror no longer has a file."""
 
 
@@ -61,7 +61,9 @@ def mirror_bases() -> dict[str, str]:
         if archive in ("debian", "debian-security") and site.startswith(("http://", "https://")):
             bases.setdefault(archive, site)
     if "debian" not in bases:
-        raise BootstrapError(f"apt's sources: expected a mirror of Debian, found {sorted(bases) or 'none'}; {HOW_TO_CHOOSE}")
+        raise BootstrapError(
+            f"apt's sources: expected a mirror of Debian, found {sorted(bases) or 'none'}; {HOW_TO_CHOOSE}"
+        )
     # a machine without the security archive among its sources has it beside the other on most mirrors
     bases.setdefault("debian-security", f"{bases['debian'].rpartition('/')[0]}/debian-security")
     return bases
@@ -70,7 +72,7 @@ def mirror_bases() -> dict[str, str]:
 def download_package(artifact: Artifact, cache: Cache, progress: Progress, *, bases: dict[str, str]) -> Path:
     """Download a file of the pool, going on from what an earlier run has of it.
 
-    :raises Superseded: the mirror answers 404
+    :raises SupersededError: the mirror answers 404
     :raises BootstrapError: no answer after some attempts, or other bytes than locked
     """
     entry = artifact.entry
@@ -84,7 +86,7 @@ def download_package(artifact: Artifact, cache: Cache, progress: Progress, *, ba
             return path
         except urllib.error.HTTPError as error:
             if error.code in (404, 410):
-                raise Superseded(entry["path"]) from error
+                raise SupersededError(entry["path"]) from error
             reason = f"{error.code} {error.reason}"
             if error.code < 500 and error.code not in (408, 425, 429):
                 break

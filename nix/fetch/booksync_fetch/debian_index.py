@@ -57,7 +57,8 @@ class Index:
     def is_met(self, alternatives: Sequence[str], there: set[str]) -> bool:
         """Tell whether a dependency is met by what is there, by name or as provided."""
         return any(
-            name in there or any(provider in there for provider in self.providers.get(name, [])) for name in alternatives
+            name in there or any(provider in there for provider in self.providers.get(name, []))
+            for name in alternatives
         )
 
     def choose(self, alternatives: Sequence[str], *, of: str) -> str:
@@ -140,7 +141,9 @@ def load_indexes(suites: Sequence[dict[str, str]], cache: Cache) -> dict[str, In
     done = subprocess.run(["apt-get", *arguments, "update"], capture_output=True, text=True, check=False)
     problems = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W:"))]
     if done.returncode or problems:
-        raise BootstrapError("apt-get update: expected Debian's indexes, got:\n" + "\n".join(f"  {line}" for line in problems))
+        raise BootstrapError(
+            "apt-get update: expected Debian's indexes, got:\n" + "\n".join(f"  {line}" for line in problems)
+        )
     shown = subprocess.run(
         [
             *("apt-get", *arguments, "indextargets", "--format", "$(ARCHITECTURE) $(RELEASE) $(SITE) $(FILENAME)"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from booksync_fetch.cache import Cache
-from booksync_fetch.debian import Superseded, download_package, extract_busybox, mirror_bases
+from booksync_fetch.debian import SupersededError, download_package, extract_busybox, mirror_bases
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.golang import Go, download_python
 from booksync_fetch.locks import Artifact
@@ -52,7 +52,9 @@ class Fetch:
         :raises BootstrapError: something could not be fetched, or there is no room
         """
         if unknown := [item.key for item in wanted if item.key not in self.artifacts]:
-            raise BootstrapError(f"{', '.join(unknown)}: expected in the locks, found no such entry; run: ./bootstrap update")
+            raise BootstrapError(
+                f"{', '.join(unknown)}: expected in the locks, found no such entry; run: ./bootstrap update"
+            )
         invalid = nix.find_missing([item.path for item in wanted])
         missing = [item for item in wanted if item.path in invalid]
         absent = self.find_absent([self.artifacts[item.key] for item in missing])
@@ -143,10 +145,11 @@ def run_jobs(jobs: Sequence[Callable[[], Any]]) -> None:
         running = [pool.submit(job) for job in jobs]
         try:
             for future in concurrent.futures.as_completed(running):
-                try:
-                    future.result()
-                except Superseded as error:
-                    superseded.append(str(error))
+                failure = future.exception()
+                if isinstance(failure, SupersededError):
+                    superseded.append(str(failure))
+                elif failure is not None:
+                    raise failure
         except BaseException:
             for future in running:
                 future.cancel()
@@ -155,5 +158,6 @@ def run_jobs(jobs: Sequence[Callable[[], Any]]) -> None:
         raise BootstrapError(
             "the Debian mirror no longer has what newer packages have superseded:\n"
             + "".join(f"  {path}\n" for path in sorted(superseded))
-            + "run: ./bootstrap update debian; or name a mirror that keeps history: DEBIAN_MIRROR=ADDRESS ./bootstrap ..."
+            + "run: ./bootstrap update debian; or name a mirror that keeps history: "
+            + "DEBIAN_MIRROR=ADDRESS ./bootstrap ..."
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -88,7 +87,7 @@ def write_lock(folder: Path, name: str, content: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f".{name}.json.partial"
     partial.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
-    os.replace(partial, folder / f"{name}.json")
+    partial.replace(folder / f"{name}.json")
 
 
 def parse_artifacts(locks: dict[str, Any]) -> dict[str, Artifact]:

@@ -17,6 +17,9 @@ from booksync_fetch.errors import BootstrapError
 SYSTEMS = {"x86_64": "x86_64-linux", "amd64": "x86_64-linux", "aarch64": "aarch64-linux", "arm64": "aarch64-linux"}
 
 
+FEATURES = ("--extra-experimental-features", "nix-command flakes")
+
+
 @dataclass(frozen=True)
 class Wanted:
     """An artifact that derivations ask for.
@@ -44,6 +47,36 @@ def builder_system() -> str:
     return system
 
 
+def load_configuration() -> dict[str, Any]:
+    """Return Nix's configuration: name -> {value, defaultValue, ...}."""
+    command = ["nix", *FEATURES, "show-config", "--json"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    if shown.returncode:
+        raise BootstrapError(f"nix show-config: expected Nix's configuration, got:\n{shown.stderr.strip()}")
+    configuration: dict[str, Any] = json.loads(shown.stdout)
+    return configuration
+
+
+def choose_options(configuration: dict[str, Any]) -> list[str]:
+    """Return the options that a build here needs beside those that are configured."""
+    options = []
+    group = configuration["build-users-group"]["value"]
+    if os.geteuid() == 0 and group and not has_members(group):
+        options += ["--option", "build-users-group", ""]
+    if configuration["substituters"]["value"] == configuration["substituters"]["defaultValue"]:
+        # the public binary cache has nothing of this project; one of the operator's own may have
+        options += ["--option", "substituters", ""]
+    return options
+
+
+def has_members(group: str) -> bool:
+    """Tell whether a group of users exists and has members."""
+    try:
+        return bool(grp.getgrnam(group).gr_mem)
+    except KeyError:
+        return False
+
+
 class Nix:
     """Nix as this machine has it, for one flake.
 
@@ -52,9 +85,7 @@ class Nix:
 
     def __init__(self, flake: Path) -> None:
         self.flake = flake
-        self.options = ["--extra-experimental-features", "nix-command flakes", "--option", "warn-dirty", "false"]
-        if os.geteuid() == 0 and not self._has_build_users():
-            self.options += ["--option", "build-users-group", ""]
+        self.options = [*FEATURES, "--option", "warn-dirty", "false", *choose_options(load_configuration())]
         self.environment = os.environ | self._safe_directory()
 
     def _safe_directory(self) -> dict[str, str]:
@@ -66,31 +97,13 @@ class Nix:
             f"GIT_CONFIG_VALUE_{count}": str(self.flake),
         }
 
-    def _has_build_users(self) -> bool:
-        """Tell whether the group that root's builds switch to exists (``build-users-group``)."""
-        shown = subprocess.run(
-            ["nix", *self.options[:2], "show-config", "--json"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        try:
-            name = json.loads(shown.stdout)["build-users-group"]["value"]
-        except (ValueError, KeyError):
-            name = "nixbld"
-        try:
-            return not name or bool(grp.getgrnam(name).gr_mem)
-        except KeyError:
-            return False
-
     def run(self, program: str, arguments: Sequence[str], *, quiet: bool = False) -> str:
         """Run one of Nix's programs and return its standard output; its standard error is the person's to see.
 
         :param quiet: keep standard error for the exception
         :raises BootstrapError: it failed
         """
-        features = [] if program == "nix" else self.options[2:]
-        command = [program, *(self.options if program == "nix" else features), *arguments]
+        command = [program, *(self.options if program == "nix" else self.options[len(FEATURES) :]), *arguments]
         done = subprocess.run(
             command,
             cwd=self.flake,
@@ -102,7 +115,9 @@ class Nix:
             check=False,
         )
         if done.returncode:
-            reason = f":\n{done.stderr.strip()}" if quiet else f" with status {done.returncode}; the reason stands above"
+            reason = (
+                f":\n{done.stderr.strip()}" if quiet else f" with status {done.returncode}; the reason stands above"
+            )
             raise BootstrapError(f"{program} {' '.join(arguments[:3])} failed{reason}")
         return done.stdout
 

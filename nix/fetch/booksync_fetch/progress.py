@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 import threading
 import time
@@ -29,14 +30,16 @@ def say(text: str) -> None:
 
 def folder_bytes(folder: Path) -> int:
     """Return the bytes of all files below a folder that another process writes to."""
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            if path.is_file() and not path.is_symlink():
-                total += path.stat().st_size
-        except OSError:
-            continue  # gone meanwhile
-    return total
+    return sum(file_bytes(path) for path in folder.rglob("*"))
+
+
+def file_bytes(path: Path) -> int:
+    """Return the bytes of a file; 0 of a folder, and of what is gone meanwhile."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 class Progress:

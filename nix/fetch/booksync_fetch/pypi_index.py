@@ -86,10 +86,7 @@ class Resolver:
         if done.returncode:
             raise BootstrapError(f"uv pip compile ({architecture}): expected a solution, got:\n{done.stderr.strip()}")
         content = load_toml(output)
-        return {
-            package["name"]: self.choose(package, architecture)
-            for package in content.get("packages", [])
-        }
+        return {package["name"]: self.choose(package, architecture) for package in content.get("packages", [])}
 
     def choose(self, package: dict[str, Any], architecture: str) -> Wheel:
         """Return the file of a package that an installer takes: the one of the most specific tag."""

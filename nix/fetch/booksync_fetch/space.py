@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def check_space(*, download: int, add: int, build: int, cache: Path) -> None:
     store = existing_folder(STORE)
     cache = existing_folder(cache)
     needed = {store: add + build * BUILD_FACTOR}
-    if os.stat(store).st_dev == os.stat(cache).st_dev:
+    if store.stat().st_dev == cache.stat().st_dev:
         needed[store] += download
     else:
         needed[cache] = download

@@ -16,7 +16,7 @@ TMP_MODE = 0o1777
 
 @dataclass(frozen=True)
 class Owned:
-    """A path that is not root's, or whose mode is not that of all others (directories and programs 0555, files 0444)."""
+    """A path that is not root's, or whose mode is not what all others have: 0555, and 0444 for plain files."""
 
     uid: int
     mode: int

@@ -125,9 +125,7 @@ def start_postgres(
             binds=[Bind(data, DATA_DIRECTORY, "write"), Bind(sockets, SOCKET_DIRECTORY, "write")],
         ) as process:
             process.wait_until(lambda: is_accepting(port), what="PostgreSQL letting clients in", timeout=timeout)
-            yield Server(
-                sandbox=sandbox, process=process, port=port, sockets=sockets, user=user, password=password
-            )
+            yield Server(sandbox=sandbox, process=process, port=port, sockets=sockets, user=user, password=password)
     finally:
         _remove(scratch)
 

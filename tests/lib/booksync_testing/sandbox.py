@@ -239,7 +239,7 @@ class Process:
         words = [*prefix, *sandbox.tools.command("bwrap"), "--info-fd", str(write_end), *options, "--", *command]
         try:
             with self._log.open("wb") as log:
-                self._popen = subprocess.Popen(  # noqa: S603 - the words are ours
+                self._popen = subprocess.Popen(
                     words,
                     stdin=subprocess.DEVNULL,
                     stdout=log,

@@ -61,9 +61,7 @@ def run_service_tests(
         architecture=builder_architecture(),
         directory=directory,
     )
-    api = unpack(
-        tools, images=images, name=f"booksync-api-{service}", architecture=architecture, directory=directory
-    )
+    api = unpack(tools, images=images, name=f"booksync-api-{service}", architecture=architecture, directory=directory)
     tests = [f"services/{name}/tests" for name in ("common", service)]
     shown = ["pyproject.toml", *tests]
     with start_postgres(database, environment={"POSTGRES_HOST_AUTH_METHOD": "trust"}) as server:
