@@ -37,5 +37,12 @@ in
     checks
     longChecks
     ;
-  apps = import ./apps { inherit platform builders images; };
+  apps = import ./apps {
+    inherit
+      locks
+      platform
+      builders
+      images
+      ;
+  };
 }

@@ -1,5 +1,6 @@
-# What `nix run .#…` runs. `push` needs every image built, `push-NAME` only the one.
+# What `nix run .#…` runs. `push` needs every image built, `push-NAME` only the one, `database` the builder's own.
 {
+  locks,
   platform,
   builders,
   images,
@@ -14,6 +15,7 @@ let
 in
 {
   push = pushOf images.packages.images;
+  database = toApp (import ./mkDatabase.nix { inherit locks platform builders images; });
 }
 // builtins.listToAttrs (
   map (name: {

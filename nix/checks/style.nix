@@ -42,6 +42,7 @@ let
     "test"
     "auth"
     "data"
+    "build"
   ];
 
   mkStyle =
@@ -52,7 +53,8 @@ let
       module = "style";
       python = builders.python.command;
       busybox = "${builders.busybox}/bin/busybox";
-      libraries = "${builders.libc}/usr/lib/${platform.triplet}";
+      # with libgcc, which ruff needs
+      libraries = "${builders.buildTools}/usr/lib/${platform.triplet}";
       inherit (platform) loader;
       imports = site;
     };

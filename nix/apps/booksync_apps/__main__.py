@@ -3,10 +3,10 @@
 import os
 import sys
 
-from booksync_apps import push
+from booksync_apps import database, push
 from booksync_apps.errors import EXIT_USAGE
 
-APPS = {"push": push.main}
+APPS = {"database": database.main, "push": push.main}
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ def find_command(attributes: dict[str, Any]) -> list[str]:
     name, *arguments = attributes["command"]
     if name == "mypy":
         interpreter = str(write_interpreter(attributes, build_directory() / "python"))
-        return [interpreter, "-m", "mypy", "--python-executable", interpreter, "--no-incremental", *arguments]
+        return [interpreter, "-m", "mypy", "--python-executable", interpreter, "--cache-dir", os.devnull, *arguments]
     (tree,) = attributes["site"]
     libraries = attributes["libraries"]
     return [

@@ -2,11 +2,13 @@
 
 import csv
 import hashlib
+import io
 import os
 import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from booksync_build.attributes import build_directory, load_attributes, original_name, output_path
 from booksync_build.bytecode import compile_tree
@@ -16,6 +18,10 @@ from booksync_build.elf import strip_binaries
 PREFIX = "/usr/local"
 SITE_PACKAGES = f"{PREFIX}/lib/python3.12/site-packages"
 INTERPRETER = f"{PREFIX}/bin/python3.12"
+
+
+class WheelConflictError(Exception):
+    """Two wheels want to write one file."""
 
 
 def named_wheel(store_path: str) -> Path:
@@ -32,11 +38,25 @@ def install_wheels(wheels: Sequence[Path], root: Path, *, installer: str) -> Non
     sys.path.insert(0, installer)
     from installer import install
     from installer.destinations import SchemeDictionaryDestination
+    from installer.records import RecordEntry
     from installer.sources import WheelFile
+    from installer.utils import Scheme
+
+    class Destination(SchemeDictionaryDestination):
+        """Lets wheels share a file of the same content, as the ``__init__.py`` of a namespace."""
+
+        def write_to_fs(self, scheme: Scheme, path: str, stream: BinaryIO, is_executable: bool) -> RecordEntry:
+            target = Path(f"{root}{self.scheme_dict[scheme]}", path)
+            if target.exists():
+                content = stream.read()
+                if content != target.read_bytes():
+                    raise WheelConflictError(f"{target}: two wheels have it, with other content; leave one out")
+                stream = io.BytesIO(content)
+            return super().write_to_fs(scheme, path, stream, is_executable)
 
     for wheel in sorted(wheels):
         with WheelFile.open(wheel) as source:
-            destination = SchemeDictionaryDestination(
+            destination = Destination(
                 {
                     "purelib": SITE_PACKAGES,
                     "platlib": SITE_PACKAGES,
@@ -47,6 +67,7 @@ def install_wheels(wheels: Sequence[Path], root: Path, *, installer: str) -> Non
                 interpreter=INTERPRETER,
                 script_kind="posix",
                 destdir=str(root),
+                overwrite_existing=True,
             )
             install(source, destination, additional_metadata={"INSTALLER": b"booksync\n"})
 
@@ -67,15 +88,16 @@ def update_records(root: Path) -> None:
     """Make each RECORD say what is there now (PyPA: recording installed projects)."""
     site = root / SITE_PACKAGES.lstrip("/")
     for record in sorted(site.glob("*.dist-info/RECORD")):
-        rows = []
+        rows: list[tuple[str, str, str]] = []
         with record.open(newline="") as file:
             for path, digest, size in csv.reader(file):
                 if not digest:
                     rows.append((path, digest, size))
                 elif (site / path).exists():
-                    content = (site / path).read_bytes()
-                    encoded = urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-                    rows.append((path, f"sha256={encoded}", str(len(content))))
+                    with (site / path).open("rb") as content:
+                        found = hashlib.file_digest(content, "sha256").digest()
+                    encoded = urlsafe_b64encode(found).rstrip(b"=").decode()
+                    rows.append((path, f"sha256={encoded}", str((site / path).stat().st_size)))
         with record.open("w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
 

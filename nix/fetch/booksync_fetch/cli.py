@@ -27,8 +27,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./bootstrap",
         description="Build BookSync's OCI images from an empty machine: fetch what the locks name, then call Nix.",
-        epilog="Downloads are kept in BOOKSYNC_CACHE (default: ~/.cache/booksync). Debian packages come from the mirror "
-        "that apt is set to, or from DEBIAN_MIRROR; wheels and Go modules from where pip and go are set to.",
+        epilog="Downloads are kept in BOOKSYNC_CACHE (default: ~/.cache/booksync). Debian packages come from the "
+        "mirror that apt is set to, or from DEBIAN_MIRROR; wheels and Go modules from where pip and go are set to.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     build = commands.add_parser("build", help="fetch, build the images into result/, and print their sizes and digests")
@@ -100,9 +100,12 @@ class Bootstrap:
 
     def venv(self) -> int:
         """Make .venv and print its path."""
-        attributes = [f"packages.{self.system}.{name}" for name in ("dev-python", "dev-site")]
+        names = ("dev-python", "dev-site")
+        attributes = [f"packages.{self.system}.{name}" for name in names]
         self.fetch(attributes)
-        python, site = self.nix.build(attributes, link=self.project.roots / "venv")
+        python, site = (
+            self.nix.build([attribute], link=self.project.roots / name)[0] for attribute, name in zip(attributes, names)
+        )
         print(write_venv(self.project.root, python=python, site=site))
         return 0
 
@@ -124,7 +127,10 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
 
 
 def main(root: Path) -> int:
-    """Run ``./bootstrap`` for the checkout at ``root``; 1 after an error that stands on standard error, 130 after ^C."""
+    """Run ``./bootstrap`` for the checkout at ``root``.
+
+    :return: 0, 1 after an error that stands on standard error, 130 after ^C
+    """
     arguments = parse_arguments(sys.argv[1:])
     try:
         return run(arguments, root)
@@ -132,9 +138,8 @@ def main(root: Path) -> int:
         say(f"bootstrap: {error}")
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            say(
-                f"bootstrap: {error.filename or default_folder()}: no space left; make room and run the same command again"
-            )
+            place = error.filename or default_folder()
+            say(f"bootstrap: {place}: no space left; make room and run the same command again")
         else:
             say(f"bootstrap: {error}")
     except KeyboardInterrupt:

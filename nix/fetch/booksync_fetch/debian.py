@@ -6,6 +6,7 @@ that a newer one has superseded leaves the pool: the mirror then answers 404.
 
 from __future__ import annotations
 
+import errno
 import http.client
 import io
 import lzma
@@ -26,7 +27,13 @@ from booksync_fetch.progress import Progress
 
 TIMEOUT = 60.0  # s without a byte
 ATTEMPTS = 5
-BACKOFF = 2.0  # s, doubled each time
+BACKOFF = 1.0  # s, doubled each time
+
+#: Not Found and Gone (RFC 9110): the pool no longer has the file.
+GONE = (404, 410)
+#: Range Not Satisfiable (RFC 9110): there is nothing after what we have.
+ALREADY_WHOLE = 416
+PARTIAL_CONTENT = 206
 
 HOW_TO_CHOOSE = (
     "name a mirror: DEBIAN_MIRROR=ADDRESS ./bootstrap ..., whose folders debian and debian-security are the archives "
@@ -78,26 +85,26 @@ def download_package(artifact: Artifact, cache: Cache, progress: Progress, *, ba
     entry = artifact.entry
     address = f"{bases[entry['archive']]}/{urllib.parse.quote(entry['path'])}"
     partial = cache.partial(artifact.sha256)
+    reason = ""
     for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(BACKOFF * 2 ** (attempt - 1))
         try:
             download(address, partial, progress)
+        except urllib.error.HTTPError as error:
+            if error.code in GONE:
+                raise SupersededError(entry["path"]) from error
+            reason = f"{error.code} {error.reason}"
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise
+            reason = str(getattr(error, "reason", error)) or type(error).__name__
+        else:
             path = cache.keep(partial, sha256=artifact.sha256, name=artifact.file)
             progress.add_file()
             return path
-        except urllib.error.HTTPError as error:
-            if error.code in (404, 410):
-                raise SupersededError(entry["path"]) from error
-            reason = f"{error.code} {error.reason}"
-            if error.code < 500 and error.code not in (408, 425, 429):
-                break
-        except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
-                raise
-            reason = str(getattr(error, "reason", error)) or type(error).__name__
-        if attempt + 1 < ATTEMPTS:
-            time.sleep(BACKOFF * 2**attempt)
     raise BootstrapError(
-        f"{artifact.file}: expected it from {address}, got: {reason}. "
+        f"{artifact.file}: expected it from {address}, got {ATTEMPTS} times: {reason}. "
         f"Run the same command again when the network is back, or {HOW_TO_CHOOSE}"
     )
 
@@ -111,12 +118,12 @@ def download(address: str, partial: Path, progress: Progress) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # it was already whole
+        if error.code == ALREADY_WHOLE:
             progress.add_bytes(have)
             return
         raise
     with response:
-        goes_on = response.status == 206
+        goes_on = response.status == PARTIAL_CONTENT
         expected = response.headers.get("Content-Length")
         if goes_on:
             progress.add_bytes(have)

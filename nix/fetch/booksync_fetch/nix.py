@@ -126,9 +126,9 @@ class Nix:
         return [f".#{name}" for name in names]
 
     def build(self, attributes: Sequence[str], *, link: Path) -> list[Path]:
-        """Build attributes of the flake and return their store paths.
+        """Build attributes of the flake and return their store paths, in Nix's own order.
 
-        :param link: where the first is linked, as a root; the others get ``-1``, ``-2`` and so on after it
+        :param link: where one is linked, as a root; others get ``-1``, ``-2`` and so on after it
         """
         link.parent.mkdir(exist_ok=True)
         self.run("nix", ["build", "--out-link", str(link), *self.installables(attributes)])

@@ -1,0 +1,113 @@
+"""Measure what the README promises of builds, and write it to bench/build.md: `python3 bench/build.py [--cold]`.
+
+Sizes and the time of a build with nothing to do are always measured. With `--cold`, every derivation between the
+fetched artifacts and the images is deleted from the store and built again, with its time and the largest resident
+set of any process; the artifacts stay. It needs a store that this user owns (Nix without its daemon).
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "nix/fetch"))
+
+from booksync_fetch.nix import Nix  # noqa: E402 - it is no installed package
+from booksync_fetch.progress import format_bytes  # noqa: E402
+
+#: Compressed sizes that the goals were set against, MB: python:3.12-slim alone, and postgres:17-bookworm.
+OFFICIAL = {"booksync-api-auth": 43, "booksync-api-data": 43, "booksync-postgres": 156}
+GOALS = {"booksync-api-auth": 50, "booksync-api-data": 50, "booksync-postgres": 60}
+WARM_RUNS = 5
+
+
+def list_built(nix: Nix, attribute: str) -> list[str]:
+    """Return the store paths that building an attribute makes, without the artifacts that are fetched."""
+    shown = nix.run("nix", ["path-info", "--json", "--derivation", f".#{attribute}"])
+    (derivation,) = [item["path"] for item in json.loads(shown)]
+    closure = nix.run("nix-store", ["--query", "--requisites", derivation]).split()
+    derivations = [path for path in closure if path.endswith(".drv")]
+    outputs = set(nix.run("nix-store", ["--query", "--outputs", *derivations]).split())
+    return sorted(outputs - {item.path for item in nix.find_wanted([attribute])})
+
+
+def build(nix: Nix, attribute: str) -> float:
+    """Build an attribute and return the seconds that it took."""
+    started = time.monotonic()
+    nix.run("nix", ["build", "--out-link", "result", f".#{attribute}"])
+    return time.monotonic() - started
+
+
+def measure_cold(nix: Nix, attribute: str) -> dict[str, float]:
+    """Build everything anew; seconds, and bytes of the largest process."""
+    (ROOT / "result").unlink(missing_ok=True)
+    there = [path for path in list_built(nix, attribute) if Path(path).exists()]
+    nix.run("nix-store", ["--delete", "--ignore-liveness", *there], quiet=True)
+    seconds = build(nix, attribute)
+    return {"seconds": seconds, "peak": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024}
+
+
+def format_report(digests: dict[str, Any], *, cold: dict[str, float], warm: list[float]) -> str:
+    """Return the report as Markdown."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        os.uname().machine,
+    )
+    lines = [
+        "# Builds",
+        "",
+        f"Made by `python3 bench/build.py --cold` on {len(os.sched_getaffinity(0))} cores ({model}).",
+        "",
+        "| what | measured | goal |",
+        "|---|---|---|",
+        f"| all images, both architectures, from fetched artifacts | {cold['seconds'] / 60:.1f} min | 15 min |",
+        f"| largest resident set of any process in that build | {format_bytes(cold['peak'])} | 4 GiB |",
+        f"| `nix build .#images` with nothing to do, median of {len(warm)} | {statistics.median(warm):.2f} s | 1 s |",
+        "",
+        "| image | architecture | compressed | goal | official image | layers |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, image in digests.items():
+        for architecture, part in sorted(image["architectures"].items()):
+            goal = f"{GOALS[name]} MB" if name in GOALS else ""
+            official = f"{OFFICIAL[name]} MB" if name in OFFICIAL else ""
+            size = format_bytes(part["size"])
+            lines.append(f"| `{name}` | {architecture} | {size} | {goal} | {official} | {len(part['layers'])} |")
+    lines += [
+        "",
+        "The official images: python:3.12-slim alone for the APIs, without their wheels; postgres:17-bookworm, without",
+        "pgvector.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cold", action="store_true", help="build all images anew, which takes minutes")
+    options = parser.parse_args()
+    nix = Nix(ROOT)
+    last = ROOT / "bench/build.json"
+    if options.cold:
+        last.write_text(json.dumps(measure_cold(nix, "images"), sort_keys=True) + "\n")
+    else:
+        build(nix, "images")
+    warm = [build(nix, "images") for _ in range(WARM_RUNS)]
+    digests = json.loads((ROOT / "result/digests.json").read_text())
+    (ROOT / "bench/build.md").write_text(format_report(digests, cold=json.loads(last.read_text()), warm=warm))
+    print(ROOT / "bench/build.md")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

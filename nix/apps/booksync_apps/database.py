@@ -1,0 +1,152 @@
+"""`nix run .#database`: the database image's PostgreSQL for development, without a container engine.
+
+The image's layers are unpacked once below a folder of the checkout and run by bubblewrap, read-only and through the
+image's own entry point, so that what is developed against is what is shipped.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from booksync_apps.errors import EXIT_USAGE, AppError
+from booksync_apps.push import required
+
+DESCRIPTION = """\
+Run the database image's PostgreSQL with pgvector until ^C, for development and tests.
+
+Data and the unpacked image stay in the directory; remove it to begin anew. It listens on 127.0.0.1 alone, with the
+guide's sample passwords: for a trial, never for a family's data.
+"""
+
+POSTGRES_ID = "999"
+DATA = "/var/lib/postgresql/data"
+PASSWORD = "password"  # noqa: S105 - the guide's sample
+
+
+def create_parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    parser = argparse.ArgumentParser(
+        prog="nix run .#database --", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--port", type=int, default=5432, help="on 127.0.0.1; default: %(default)s")
+    parser.add_argument(
+        "--directory", type=Path, default=Path(".database"), help="for data and programs; default: %(default)s"
+    )
+    return parser
+
+
+@dataclass(frozen=True)
+class Image:
+    """One architecture's image, as the flake builds it.
+
+    :param digest: of its manifest
+    :param layers: blobs, lowest first
+    :param environment: as its config has it
+    """
+
+    digest: str
+    layers: Sequence[Path]
+    environment: Mapping[str, str]
+
+
+def load_image(folder: Path) -> Image:
+    """Read the image that the app's wrapper names."""
+    summary = json.loads((folder / "image.json").read_text())
+
+    def blob(descriptor: Mapping[str, str]) -> Path:
+        return folder / "blobs/sha256" / descriptor["digest"].removeprefix("sha256:")
+
+    config = json.loads(blob(summary["config"]).read_text())["config"]
+    return Image(
+        digest=summary["manifest"]["digest"],
+        layers=[blob(layer) for layer in summary["layers"]],
+        environment=dict(entry.split("=", 1) for entry in config["Env"]),
+    )
+
+
+def write_root(image: Image, directory: Path) -> Path:
+    """Unpack an image's layers below ``directory``, unless they are there, and return the root."""
+    digest = image.digest
+    root = directory / f"root-{digest.removeprefix('sha256:')[:12]}"
+    if root.exists():
+        return root
+    partial = directory / "partial"
+    for old in (partial, *directory.glob("root-*")):
+        shutil.rmtree(old, ignore_errors=True)
+    for blob in image.layers:
+        with tarfile.open(blob) as archive:
+            # our own layers, verified by their digests; owners cannot be kept, folders stay writable to be removed
+            archive.extractall(partial, filter=keep_writable)  # noqa: S202 - see there
+    return partial.rename(root)
+
+
+def keep_writable(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
+    """Let the person who unpacks write to folders (tarfile's extraction filters)."""
+    trusted = tarfile.tar_filter(member, path)
+    return trusted.replace(mode=(trusted.mode or 0) | 0o700) if trusted.isdir() else trusted
+
+
+def build_command(
+    root: Path, data: Path, *, bubblewrap: Sequence[str], variables: Mapping[str, str], port: int
+) -> list[str]:
+    """Return the words that run the image's entry point on its root."""
+    return [
+        *bubblewrap,
+        *("--unshare-user", "--uid", POSTGRES_ID, "--gid", POSTGRES_ID, "--unshare-pid", "--unshare-ipc"),
+        *("--cap-drop", "ALL", "--die-with-parent"),
+        *("--ro-bind", str(root), "/", "--dev", "/dev", "--proc", "/proc"),
+        *("--perms", "1777", "--tmpfs", "/tmp", "--perms", "1777", "--tmpfs", "/run"),  # noqa: S108 - in the sandbox
+        *("--bind", str(data), DATA, "--chdir", "/", "--clearenv"),
+        *(word for name, value in sorted(variables.items()) for word in ("--setenv", name, value)),
+        *("--", *("/usr/local/bin/docker-entrypoint.sh", "postgres")),
+        *("-c", f"port={port}", "-c", "listen_addresses=127.0.0.1"),
+    ]
+
+
+def run(arguments: Sequence[str], *, environment: Mapping[str, str]) -> None:
+    """Do what the command line says; does not come back.
+
+    :raises AppError: it could not be done
+    """
+    options = create_parser().parse_args(arguments)
+    image = load_image(required(environment, "BOOKSYNC_IMAGE"))
+    directory = options.directory.absolute()
+    data = directory / "data"
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    root = write_root(image, directory)
+    variables = {
+        **image.environment,
+        "POSTGRES_USER": "booksync",
+        "POSTGRES_PASSWORD": PASSWORD,
+        "POSTGRES_DB": "booksync",
+    }
+    command = build_command(
+        root, data, bubblewrap=environment["BOOKSYNC_BUBBLEWRAP"].split(), variables=variables, port=options.port
+    )
+    place = f"127.0.0.1:{options.port}/booksync"
+    print(f"TEST_DATABASE_URL=postgresql+asyncpg://booksync:{PASSWORD}@{place}")
+    for service in ("auth", "data", "prediction"):
+        print(f"DATABASE_URL=postgresql+asyncpg://booksync_{service}:{service}_password@{place}  # {service}")
+    sys.stdout.flush()
+    os.execv(command[0], command)  # noqa: S606 - signals go to the server itself
+
+
+def main(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
+    """Run the app; return its exit code."""
+    try:
+        run(arguments, environment=environment)
+    except AppError as error:
+        print(f"database: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"database: {error}", file=sys.stderr)
+        return 1
+    except SystemExit as error:  # argparse: help, or wrong usage
+        return error.code if isinstance(error.code, int) else EXIT_USAGE
+    return 0
