@@ -1,9 +1,12 @@
-# Debian's libc, unpacked by busybox: the loader and libraries that the builder's CPython runs on.
+# Debian's libc and libgcc, unpacked by busybox: the loader and libraries that the builder's CPython and wheels run on.
 {
   platform,
   artifact,
   busybox,
 }:
+let
+  deb = package: artifact "debian ${platform.architecture} ${package}";
+in
 derivation {
   name = "libc";
   inherit (platform) system;
@@ -14,7 +17,9 @@ derivation {
     ''
       b=${busybox}/bin/busybox
       $b mkdir $out
-      $b ar -p ${artifact "debian ${platform.architecture} libc6"} data.tar.xz | $b xz -dc | $b tar -x -C $out -f -
+      for deb in ${deb "libc6"} ${deb "libgcc-s1"}; do
+        $b ar -p $deb data.tar.xz | $b xz -dc | $b tar -x -C $out -f -
+      done
     ''
   ];
 }

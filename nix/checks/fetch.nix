@@ -5,9 +5,11 @@
     name = "fetch-unit";
     tests = [ "tests/fetch" ];
     sources = {
+      "pyproject.toml" = ../../pyproject.toml;
       "tests/fetch" = ../../tests/fetch;
       "nix/fetch" = ../fetch;
       "nix/inputs.json" = ../inputs.json;
     };
+    pythonPath = [ "nix/fetch" ];
   };
 }

@@ -53,8 +53,7 @@ let
       module = "style";
       python = builders.python.command;
       busybox = "${builders.busybox}/bin/busybox";
-      # with libgcc, which ruff needs
-      libraries = "${builders.buildTools}/usr/lib/${platform.triplet}";
+      libraries = "${builders.libc}/usr/lib/${platform.triplet}";
       inherit (platform) loader;
       imports = site;
     };

@@ -37,6 +37,8 @@ builders.mkLayer {
     links = {
       # one place that everybody may write to
       "var/tmp" = "../tmp";
+      # where CPython's OpenSSL looks
+      "etc/ssl/cert.pem" = "certs/ca-certificates.crt";
       "etc/localtime" = "/usr/share/zoneinfo/Etc/UTC";
     };
   };

@@ -26,9 +26,11 @@
       "usr/lib/*/libc_malloc_debug.so*"
       "usr/lib/*/libmemusage.so"
       "usr/lib/*/libpcprofile.so"
-      # charset converters and locales: UTF-8 is built in
+      # charset converters: Python and PostgreSQL have their own
       "usr/lib/*/gconv"
-      "usr/lib/locale"
+      "usr/bin/iconv"
+      "usr/sbin/iconvconfig"
+      "usr/bin/localedef"
       # package management is not in the image
       "usr/share/debconf"
       "usr/share/postgresql-common"

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from booksync_testing.contract import Expected, Owned
+from booksync_testing.contract import USERS, Expected, Owned
 from booksync_testing.layer import Layer, Member
 
 DIRECTORY_MODE = 0o555
@@ -19,6 +19,8 @@ LINK_MODE = 0o777
 
 SET_ID = 0o6000
 WORLD_WRITABLE = 0o002
+
+NAMES = {(number, name) for name, number in USERS.items()}
 
 
 @pytest.fixture
@@ -57,8 +59,8 @@ def test_every_path_of_the_contract_exists(files: dict[str, Member], expected: E
 
 
 def test_owner_names_are_those_of_the_numbers_or_absent(members: list[Member]) -> None:
-    assert {(member.uid, member.uname) for member in members if member.uname} <= {(0, "root")}
-    assert {(member.gid, member.gname) for member in members if member.gname} <= {(0, "root")}
+    assert {(member.uid, member.uname) for member in members if member.uname} <= NAMES
+    assert {(member.gid, member.gname) for member in members if member.gname} <= NAMES
 
 
 def test_nothing_is_setuid_or_setgid(members: list[Member]) -> None:

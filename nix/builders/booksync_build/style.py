@@ -25,7 +25,7 @@ def find_command(attributes: dict[str, Any]) -> list[str]:
     name, *arguments = attributes["command"]
     if name == "mypy":
         interpreter = str(write_interpreter(attributes, build_directory() / "python"))
-        return [interpreter, "-m", "mypy", "--python-executable", interpreter, "--cache-dir", os.devnull, *arguments]
+        return [interpreter, "-m", "mypy", "--python-executable", interpreter, "--no-incremental", *arguments]
     (tree,) = attributes["site"]
     libraries = attributes["libraries"]
     return [
@@ -41,6 +41,7 @@ def main() -> None:
     attributes = load_attributes()
     work = build_directory() / "source"
     shutil.copytree(attributes["source"], work, copy_function=shutil.copyfile)
+    work.chmod(0o755)  # mypy makes its cache folder in any case
     environment = os.environ | {"HOME": str(build_directory()), "RUFF_NO_CACHE": "true"}
     status = subprocess.run(find_command(attributes), cwd=work, env=environment, check=False).returncode
     if status:

@@ -128,14 +128,17 @@ def download(address: str, partial: Path, progress: Progress) -> None:
         if goes_on:
             progress.add_bytes(have)
         came = 0
-        with partial.open("ab" if goes_on else "wb") as file:
-            while chunk := response.read(CHUNK_BYTES):
-                file.write(chunk)
-                came += len(chunk)
-                progress.add_bytes(len(chunk))
-        if expected is not None and came != int(expected):
+        try:
+            with partial.open("ab" if goes_on else "wb") as file:
+                while chunk := response.read(CHUNK_BYTES):
+                    file.write(chunk)
+                    came += len(chunk)
+                    progress.add_bytes(len(chunk))
+            if expected is not None and came != int(expected):
+                raise ConnectionError(f"the connection ended after {came} of {expected} bytes")
+        except (OSError, http.client.HTTPException):
             progress.add_bytes(-came - (have if goes_on else 0))
-            raise ConnectionError(f"the connection ended after {came} of {expected} bytes")
+            raise
 
 
 def extract_busybox(deb: Path, folder: Path) -> Path:
@@ -145,7 +148,7 @@ def extract_busybox(deb: Path, folder: Path) -> Path:
     """
     content = deb.read_bytes()
     position = len(b"!<arch>\n")
-    while position < len(content):
+    while content.startswith(b"!<arch>\n") and position < len(content):
         header = content[position : position + 60]
         size = int(header[48:58])
         member = content[position + 60 : position + 60 + size]

@@ -75,10 +75,11 @@ def load_lock(folder: Path, name: str) -> Any:
     try:
         return json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise BootstrapError(f"{path}: expected a lock, found no file; run: ./bootstrap update {name}") from error
+        raise BootstrapError(f"{path}: expected a lock, found no file; run: ./bootstrap update") from error
     except ValueError as error:
         raise BootstrapError(
-            f"{path}: expected JSON, got {error}; take it from version control, or run: ./bootstrap update"
+            f"{path}: expected JSON, got {error}; take it from version control, or remove it and run: "
+            "./bootstrap update"
         ) from error
 
 

@@ -45,9 +45,9 @@ def write_script(source: Path, target: Path, *, interpreter: Path) -> None:
     if target.exists():
         return
     content = source.read_bytes()
-    if not content.startswith(b"#!"):
+    first, _, rest = content.partition(b"\n")
+    if not (first.startswith(b"#!") and b"python" in first):
         target.symlink_to(source)
         return
-    _, _, rest = content.partition(b"\n")
     target.write_bytes(f"#!{interpreter}\n".encode() + rest)
     target.chmod(0o755)

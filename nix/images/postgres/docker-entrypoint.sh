@@ -63,7 +63,7 @@ run_scripts() {
             *.sh) if [[ -x $script ]]; then say "running $script" && "$script" >&2; else say "sourcing $script" && . "$script"; fi ;;
             *.sql) say "running $script" && psql_as_owner -d "$POSTGRES_DB" -f "$script" >&2 ;;
             *.sql.gz) say "running $script" && gunzip -c "$script" | psql_as_owner -d "$POSTGRES_DB" >&2 ;;
-            *) [[ -e $script ]] && say "ignoring $script" ;;
+            *) [[ ! -e $script ]] || say "ignoring $script" ;;
         esac
     done
 }

@@ -22,8 +22,9 @@ class Owned:
     mode: int
 
 
-# below /; in every image
+# in every image; the root itself has the mode that nix2container gives it
 BASE_MODES = {
+    "": Owned(0, 0o755),
     "tmp": Owned(0, TMP_MODE),
     "root": Owned(0, 0o700),
     "home/booksync": Owned(BOOKSYNC_UID, 0o700),

@@ -1,0 +1,160 @@
+"""A package arrives whole from a mirror that cuts, forgets, is busy or lies, or the error names what to do."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from booksync_fetch.cache import Cache
+from booksync_fetch.debian import ATTEMPTS, SupersededError, download_package
+from booksync_fetch.errors import BootstrapError
+from booksync_fetch.progress import Progress
+
+if TYPE_CHECKING:
+    from tests.fetch.conftest import Mirror
+
+CONTENT = bytes(range(256)) * 1000
+HALF = len(CONTENT) // 2
+
+
+def test_a_file_arrives_whole_and_under_its_hash(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.add("hello", CONTENT)
+    path = download_package(artifact, cache, progress, bases=mirror.bases)
+    assert path == cache.path(artifact.sha256, "hello_1.0_amd64.deb")
+    assert path.read_bytes() == CONTENT
+    assert mirror.paths == [f"/debian/{artifact.entry['path']}"]
+    assert mirror.ranges == [None]
+    assert (progress.done_files, progress.done_bytes) == (1, len(CONTENT))
+
+
+def test_a_path_is_quoted_as_an_address(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.lock_package("hello", CONTENT)
+    artifact.entry["path"] = "pool/main/h/hello_1%3a2 3.deb"
+    with pytest.raises(SupersededError):
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert mirror.paths == ["/debian/pool/main/h/hello_1%253a2%203.deb"]
+
+
+def test_a_cut_download_goes_on_where_it_ended(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.add("hello", CONTENT, cuts=[HALF, 1000])
+    path = download_package(artifact, cache, progress, bases=mirror.bases)
+    assert path.read_bytes() == CONTENT
+    assert mirror.ranges == [None, f"bytes={HALF}-", f"bytes={HALF + 1000}-"]
+    assert progress.done_bytes == len(CONTENT)
+
+
+def test_a_reset_connection_counts_no_byte_twice(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    # the chunk that is being read when the reset comes is lost, so some whole ones stand before it
+    content = CONTENT * 20
+    artifact = mirror.add("hello", content, cuts=[len(content) - 1000], reset=True)
+    path = download_package(artifact, cache, progress, bases=mirror.bases)
+    assert path.read_bytes() == content
+    assert len(mirror.ranges) == len(("reset", "whole"))
+    assert progress.done_bytes == len(content)
+
+
+def test_the_next_run_goes_on_from_what_an_earlier_one_has(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.add("hello", CONTENT)
+    cache.partial(artifact.sha256).write_bytes(CONTENT[:HALF])
+    path = download_package(artifact, cache, progress, bases=mirror.bases)
+    assert path.read_bytes() == CONTENT
+    assert mirror.ranges == [f"bytes={HALF}-"]
+    assert progress.done_bytes == len(CONTENT)
+
+
+def test_a_mirror_without_ranges_is_read_from_the_start(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.add("hello", CONTENT, cuts=[HALF], ranges=False)
+    path = download_package(artifact, cache, progress, bases=mirror.bases)
+    assert path.read_bytes() == CONTENT
+    assert mirror.ranges == [None, f"bytes={HALF}-"]
+    assert progress.done_bytes == len(CONTENT)
+
+
+def test_a_file_that_had_come_whole_is_taken(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.add("hello", CONTENT)
+    cache.partial(artifact.sha256).write_bytes(CONTENT)
+    path = download_package(artifact, cache, progress, bases=mirror.bases)
+    assert path.read_bytes() == CONTENT
+    assert (progress.done_files, progress.done_bytes) == (1, len(CONTENT))
+
+
+def test_a_busy_mirror_is_asked_again(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.add("hello", CONTENT, statuses=[503, 503])
+    path = download_package(artifact, cache, progress, bases=mirror.bases)
+    assert path.read_bytes() == CONTENT
+    assert len(mirror.paths) == len((503, 503, 200))
+
+
+def test_waiting_doubles_between_attempts_and_ends_with_the_last(
+    mirror: Mirror, cache: Cache, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("booksync_fetch.debian.BACKOFF", 1.0)
+    monkeypatch.setattr("booksync_fetch.debian.time.sleep", waits.append)
+    artifact = mirror.add("hello", CONTENT, statuses=[503] * ATTEMPTS)
+    with pytest.raises(BootstrapError, match=f"got {ATTEMPTS} times: 503 Service Unavailable"):
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert waits == [1.0, 2.0, 4.0, 8.0]
+    assert len(mirror.paths) == ATTEMPTS
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_file_that_has_left_the_pool_is_superseded(
+    mirror: Mirror, cache: Cache, progress: Progress, status: int
+) -> None:
+    artifact = mirror.add("hello", CONTENT, statuses=[status])
+    with pytest.raises(SupersededError, match=artifact.entry["path"]):
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert len(mirror.paths) == 1
+    assert progress.done_files == 0
+
+
+@pytest.mark.parametrize("have", [b"", b"an earlier half"])
+def test_other_content_than_locked_leaves_nothing(
+    mirror: Mirror, cache: Cache, progress: Progress, have: bytes
+) -> None:
+    artifact = mirror.add("hello", b"a login page of a proxy", locked=CONTENT)
+    if have:
+        cache.partial(artifact.sha256).write_bytes(have)
+    with pytest.raises(BootstrapError, match=rf"hello_1\.0_amd64\.deb: expected SHA-256 {artifact.sha256}, got"):
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert not cache.path(artifact.sha256, artifact.file).exists()
+    assert not cache.partial(artifact.sha256).exists()
+    assert progress.done_files == 0
+
+
+def test_a_mirror_that_refuses_is_named_with_the_way_out(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.add("hello", CONTENT)
+    mirror.stop()
+    with pytest.raises(BootstrapError) as caught:
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    message = str(caught.value)
+    assert f"{mirror.address}/debian/{artifact.entry['path']}" in message
+    assert "Connection refused" in message
+    assert "DEBIAN_MIRROR=ADDRESS ./bootstrap" in message
+
+
+def test_what_came_before_all_attempts_failed_is_kept(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.add("hello", CONTENT, cuts=[1000] * ATTEMPTS)
+    with pytest.raises(BootstrapError, match="the connection ended after 1000 of"):
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert cache.partial(artifact.sha256).read_bytes() == CONTENT[: 1000 * ATTEMPTS]
+    assert progress.done_bytes == 0
+
+
+def test_a_full_disk_is_not_tried_again(
+    mirror: Mirror, cache: Cache, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact = mirror.add("hello", CONTENT)
+
+    def fail(path: Path, mode: str) -> None:
+        raise OSError(errno.ENOSPC, f"No space left on device: {mode}", str(path))
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert caught.value.errno == errno.ENOSPC
+    assert len(mirror.paths) == 1

@@ -1,0 +1,69 @@
+"""Downloads run side by side: superseded files are named all at once, any other error ends the fetch."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from booksync_fetch.debian import SupersededError
+from booksync_fetch.errors import BootstrapError
+from booksync_fetch.fetch import run_jobs
+
+JOB_TIME = 0.02  # s
+
+
+def fail(error: Exception) -> None:
+    raise error
+
+
+def test_all_superseded_files_are_named_at_once_after_the_others_have_come() -> None:
+    done: list[str] = []
+    jobs: list[Callable[[], object]] = [
+        lambda: fail(SupersededError("pool/z_1.deb")),
+        lambda: done.append("other"),
+        lambda: fail(SupersededError("pool/a_1.deb")),
+    ]
+    with pytest.raises(BootstrapError) as caught:
+        run_jobs(jobs)
+    assert "  pool/a_1.deb\n  pool/z_1.deb\nrun: ./bootstrap update debian" in str(caught.value)
+    assert done == ["other"]
+
+
+def test_another_error_wins_over_superseded_files() -> None:
+    with pytest.raises(BootstrapError, match=r"^no network$"):
+        run_jobs([lambda: fail(SupersededError("pool/a_1.deb")), lambda: fail(BootstrapError("no network"))])
+
+
+def test_after_an_error_nothing_new_is_begun_and_what_runs_comes_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("booksync_fetch.fetch.JOBS", 2)
+    begun: list[int] = []
+    ended: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        time.sleep(JOB_TIME)
+        ended.append(number)
+
+    jobs = [partial(fail, BootstrapError("no network")), *(partial(work, number) for number in range(200))]
+    with pytest.raises(BootstrapError, match=r"^no network$"):
+        run_jobs(jobs)
+    assert len(begun) < len(jobs) // 2
+    assert sorted(begun) == sorted(ended)
+
+
+def test_an_interrupted_fetch_begins_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("booksync_fetch.fetch.JOBS", 1)
+    begun: list[int] = []
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    def work(number: int) -> None:
+        begun.append(number)
+        time.sleep(JOB_TIME)
+
+    monkeypatch.setattr("booksync_fetch.fetch.concurrent.futures.as_completed", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs([partial(work, number) for number in range(100)])
+    assert len(begun) < 50

@@ -1,0 +1,75 @@
+"""Nix is called with what this machine's configuration lacks, and errors name what a person can do."""
+
+import os
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from booksync_fetch.errors import BootstrapError
+from booksync_fetch.nix import builder_system, choose_options
+
+CACHE = ["https://cache.nixos.org/"]
+NO_GROUP = ["--option", "build-users-group", ""]
+NO_SUBSTITUTERS = ["--option", "substituters", ""]
+
+
+def configuration(*, group: str = "nixbld", substituters: list[str] | None = None) -> dict[str, Any]:
+    return {
+        "build-users-group": {"value": group, "defaultValue": ""},
+        "substituters": {"value": CACHE if substituters is None else substituters, "defaultValue": CACHE},
+    }
+
+
+def set_machine(monkeypatch: pytest.MonkeyPatch, *, user: int, groups: dict[str, list[str]]) -> None:
+    """Be a user of a machine with these groups."""
+
+    def find_group(name: str) -> SimpleNamespace:
+        return SimpleNamespace(gr_mem=groups[name])
+
+    monkeypatch.setattr("booksync_fetch.nix.os.geteuid", lambda: user)
+    monkeypatch.setattr("booksync_fetch.nix.grp.getgrnam", find_group)
+
+
+@pytest.mark.parametrize(
+    ("user", "group", "groups", "options"),
+    [
+        (0, "nixbld", {}, NO_GROUP),
+        (0, "nixbld", {"nixbld": []}, NO_GROUP),
+        (0, "nixbld", {"nixbld": ["nixbld1"]}, []),
+        (0, "", {}, []),
+        (1000, "nixbld", {}, []),
+    ],
+)
+def test_root_builds_itself_only_where_there_are_no_build_users(
+    monkeypatch: pytest.MonkeyPatch, user: int, group: str, groups: dict[str, list[str]], options: list[str]
+) -> None:
+    set_machine(monkeypatch, user=user, groups=groups)
+    assert choose_options(configuration(group=group, substituters=[])) == options
+
+
+@pytest.mark.parametrize(
+    ("substituters", "options"),
+    [(CACHE, NO_SUBSTITUTERS), (["https://own.example"], []), ([*CACHE, "https://own.example"], []), ([], [])],
+)
+def test_the_public_cache_is_left_out_and_one_of_the_operator_is_kept(
+    monkeypatch: pytest.MonkeyPatch, substituters: list[str], options: list[str]
+) -> None:
+    set_machine(monkeypatch, user=1000, groups={})
+    assert choose_options(configuration(substituters=substituters)) == options
+
+
+@pytest.mark.parametrize(
+    ("machine", "system"),
+    [("x86_64", "x86_64-linux"), ("AMD64", "x86_64-linux"), ("aarch64", "aarch64-linux"), ("arm64", "aarch64-linux")],
+)
+def test_a_machine_has_a_name_in_nix(monkeypatch: pytest.MonkeyPatch, machine: str, system: str) -> None:
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(sysname="Linux", machine=machine))
+    assert builder_system() == system
+
+
+@pytest.mark.parametrize(("sysname", "machine"), [("Darwin", "arm64"), ("Linux", "riscv64")])
+def test_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch, sysname: str, machine: str) -> None:
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(sysname=sysname, machine=machine))
+    with pytest.raises(BootstrapError, match=f"expected Linux on x86_64 or aarch64, got {sysname} on {machine}"):
+        builder_system()

@@ -1,0 +1,41 @@
+"""Programs of the wheels run in a .venv: those in Python with its interpreter, all others as they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from booksync_fetch.errors import BootstrapError
+from booksync_fetch.venv import write_script, write_venv
+
+INTERPRETER = Path("/checkout/.venv/bin/python")
+BINARY = b"\x7fELF\x02\x01\x01\nmore"
+
+
+@pytest.mark.parametrize("first", [b"#!/usr/local/bin/python3.12", b"#!/usr/bin/env python3", b"#!python"])
+def test_a_program_in_python_gets_the_interpreter_of_the_venv(tmp_path: Path, first: bytes) -> None:
+    (tmp_path / "tool").write_bytes(first + b"\nimport sys\nsys.exit()\n")
+    write_script(tmp_path / "tool", tmp_path / "linked", interpreter=INTERPRETER)
+    assert (tmp_path / "linked").read_bytes() == b"#!/checkout/.venv/bin/python\nimport sys\nsys.exit()\n"
+    assert not (tmp_path / "linked").is_symlink()
+    assert os.access(tmp_path / "linked", os.X_OK)
+
+
+@pytest.mark.parametrize("content", [BINARY, b"", b"#!/bin/sh\nexec python3\n"])
+def test_another_program_is_linked_as_it_is(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "tool").write_bytes(content)
+    write_script(tmp_path / "tool", tmp_path / "linked", interpreter=INTERPRETER)
+    assert (tmp_path / "linked").readlink() == tmp_path / "tool"
+
+
+def test_what_the_venv_has_already_stays(tmp_path: Path) -> None:
+    (tmp_path / "python").write_bytes(BINARY)
+    (tmp_path / "linked").write_bytes(b"its own")
+    write_script(tmp_path / "python", tmp_path / "linked", interpreter=INTERPRETER)
+    assert (tmp_path / "linked").read_bytes() == b"its own"
+
+
+def test_an_interpreter_that_cannot_run_here_is_named_with_what_it_needs(tmp_path: Path) -> None:
+    python = tmp_path / "cpython"
+    with pytest.raises(BootstrapError, match=rf"{python}/bin/python3\.12: expected it to run .* usual loader in /lib"):
+        write_venv(tmp_path, python=python, site=tmp_path / "site")
