@@ -3,10 +3,25 @@
 Commands are started as `docker exec` does: without the entry point.
 """
 
+import mmap
+import re
+from pathlib import Path
+
 import pytest
 
 from booksync_testing.contract import USERS, Expected
 from booksync_testing.sandbox import Sandbox
+
+
+STORE_PATH = re.compile(rb"/nix/store/[0-9a-z]{32}-")
+
+
+def holds_store_path(file: Path) -> bool:
+    """Search a file for the address of something in a Nix store, without reading it into memory."""
+    if file.is_symlink() or not file.is_file() or not file.stat().st_size:
+        return False
+    with file.open("rb") as content, mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as memory:
+        return STORE_PATH.search(memory) is not None
 
 
 def shell(sandbox: Sandbox, script: str, **environment: str) -> str:
@@ -20,6 +35,10 @@ def shell(sandbox: Sandbox, script: str, **environment: str) -> str:
 def test_programs_are_of_the_architecture(sandbox: Sandbox, architecture: str) -> None:
     kernel = {"amd64": "x86_64", "arm64": "aarch64"}
     assert shell(sandbox, "uname -m") == kernel[architecture]
+
+
+def test_no_file_holds_a_store_path(sandbox: Sandbox) -> None:
+    assert not [str(file.relative_to(sandbox.root)) for file in sandbox.root.rglob("*") if holds_store_path(file)]
 
 
 def test_runs_as_the_unprivileged_user(sandbox: Sandbox, expected: Expected) -> None:

@@ -46,6 +46,8 @@ def main() -> None:
             f"{attributes['triplet']}.{GLIBC}",
             *FLAGS,
             "-s",
+            # assertions name the header that they stand in: as in the image, not as in the store
+            f"-ffile-prefix-map={attributes['headers']}=",
             f"-I{attributes['headers']}/usr/include/postgresql/17/server",
             "-o",
             str(library),
