@@ -121,6 +121,6 @@
     "torch/include"
     "torch/share"
     "torch/test"
-    "torch/bin"
+    "torch/bin/protoc*"
   ];
 }

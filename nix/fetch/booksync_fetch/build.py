@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,12 +50,7 @@ def format_table(results: Sequence[Path]) -> str:
 
 def is_built(nix: Nix, attributes: Sequence[str]) -> bool:
     """Tell whether the outputs of attributes are in the store already."""
-    shown = json.loads(
-        nix.run("nix", ["path-info", "--json", "--derivation", *nix.installables(attributes)], quiet=True)
-    )
-    derivations = [item["path"] for item in shown] if isinstance(shown, list) else list(shown)
-    outputs = nix.run("nix-store", ["--query", "--outputs", *derivations], quiet=True).split()
-    return not nix.find_missing(outputs)
+    return not nix.find_missing(nix.find_outputs(nix.find_derivations(attributes)))
 
 
 def run_checks(nix: Nix, attributes: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -65,14 +59,11 @@ def run_checks(nix: Nix, attributes: Sequence[str]) -> tuple[list[str], list[str
     :return: names that passed, and names that failed
     """
     say(f"check: building {len(attributes)} checks")
-    subprocess.run(
-        ["nix", *nix.options, "build", "--no-link", "--keep-going", *nix.installables(attributes)],
-        cwd=nix.flake,
-        env=nix.environment,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    results = {attribute: is_built(nix, [attribute]) for attribute in attributes}
-    names = {attribute: attribute.rpartition(".")[2] for attribute in attributes}
-    passed = [names[attribute] for attribute, built in results.items() if built]
-    return passed, [names[attribute] for attribute, built in results.items() if not built]
+    # what is counted is what is built, also when somebody edits a source meanwhile
+    derivations = {attribute: nix.find_derivations([attribute]) for attribute in attributes}
+    nix.realise([path for paths in derivations.values() for path in paths])
+    passed, failed = [], []
+    for attribute, paths in derivations.items():
+        missing = nix.find_missing(nix.find_outputs(paths))
+        (failed if missing else passed).append(attribute.rpartition(".")[2])
+    return passed, failed

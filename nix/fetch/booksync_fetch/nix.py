@@ -135,6 +135,28 @@ class Nix:
         names = [link.name, *(f"{link.name}-{position}" for position in range(1, len(attributes)))]
         return [link.with_name(name).resolve() for name in names]
 
+    def find_derivations(self, attributes: Sequence[str]) -> list[str]:
+        """Return the store paths of attributes' derivations."""
+        arguments = ["path-info", "--json", "--derivation", *self.installables(attributes)]
+        shown = json.loads(self.run("nix", arguments, quiet=True))
+        return [item["path"] for item in shown] if isinstance(shown, list) else list(shown)
+
+    def find_outputs(self, derivations: Sequence[str]) -> list[str]:
+        """Return the store paths that derivations make."""
+        return self.run("nix-store", ["--query", "--outputs", *derivations], quiet=True).split()
+
+    def realise(self, derivations: Sequence[str]) -> None:
+        """Build derivations as far as they can be built, going on after failures."""
+        command = ["nix-store", *self.options[len(FEATURES) :], "--realise", "--keep-going", "--no-build-output"]
+        subprocess.run(
+            [*command, *derivations],
+            cwd=self.flake,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
+
     def list_names(self, attribute: str) -> list[str]:
         """Return the names in an attribute set of the flake."""
         shown = self.run("nix", ["eval", "--json", f".#{attribute}", "--apply", "builtins.attrNames"])
