@@ -12,7 +12,6 @@ import pytest
 from booksync_testing.contract import USERS, Expected
 from booksync_testing.sandbox import Sandbox
 
-
 STORE_PATH = re.compile(rb"/nix/store/[0-9a-z]{32}-")
 
 

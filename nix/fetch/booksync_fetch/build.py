@@ -62,7 +62,8 @@ def run_checks(nix: Nix, attributes: Sequence[str]) -> tuple[list[str], list[str
     # what is counted is what is built, also when somebody edits a source meanwhile
     derivations = {attribute: nix.find_derivations([attribute]) for attribute in attributes}
     nix.realise([path for paths in derivations.values() for path in paths])
-    passed, failed = [], []
+    passed: list[str] = []
+    failed: list[str] = []
     for attribute, paths in derivations.items():
         missing = nix.find_missing(nix.find_outputs(paths))
         (failed if missing else passed).append(attribute.rpartition(".")[2])
