@@ -39,6 +39,9 @@ builders.mkLayer {
       "var/tmp" = "../tmp";
       # where CPython's OpenSSL looks
       "etc/ssl/cert.pem" = "certs/ca-certificates.crt";
+      # as Debian's base-files makes them when it is installed
+      "var/run" = "/run";
+      "var/lock" = "/run/lock";
       "etc/localtime" = "/usr/share/zoneinfo/Etc/UTC";
     };
   };

@@ -119,7 +119,7 @@ def start_postgres(
     try:
         with sandbox.start(
             "postgres",
-            *("-c", f"port={port}", "-c", f"unix_socket_directories={SOCKET_DIRECTORY}", "-c", "listen_addresses=*"),
+            *("-c", f"port={port}", "-c", "listen_addresses=*"),
             *arguments,
             environment={"POSTGRES_USER": user, "POSTGRES_PASSWORD": password, **(environment or {})},
             binds=[Bind(data, DATA_DIRECTORY, "write"), Bind(sockets, SOCKET_DIRECTORY, "write")],
