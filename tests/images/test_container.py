@@ -85,7 +85,7 @@ def test_bash_and_sh_are_there(sandbox: Sandbox) -> None:
 
 def test_bash_works_as_a_command(sandbox: Sandbox) -> None:
     result = sandbox.run("/bin/bash", "-c", "echo $((6 * 7))")
-    assert (result.code, result.output.splitlines()[-1]) == (0, "42")
+    assert (result.code, result.output.splitlines()[-1:]) == (0, ["42"])
 
 
 def test_exit_code_of_a_command_arrives(sandbox: Sandbox) -> None:
