@@ -44,16 +44,17 @@ def build(nix: Nix, attribute: str) -> float:
     return time.monotonic() - started
 
 
-def measure_cold(nix: Nix, attribute: str) -> dict[str, float]:
-    """Build everything anew; seconds, and bytes of the largest process."""
+def measure_cold(nix: Nix, attribute: str) -> dict[str, Any]:
+    """Build everything anew; seconds, bytes of the largest process, and the command that did it."""
     (ROOT / "result").unlink(missing_ok=True)
     there = [path for path in list_built(nix, attribute) if Path(path).exists()]
     nix.run("nix-store", ["--delete", "--ignore-liveness", *there], quiet=True)
     seconds = build(nix, attribute)
-    return {"seconds": seconds, "peak": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024}
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    return {"seconds": seconds, "peak": peak, "command": "python3 bench/build.py --cold"}
 
 
-def format_report(digests: dict[str, Any], *, cold: dict[str, float], warm: list[float]) -> str:
+def format_report(digests: dict[str, Any], *, cold: dict[str, Any], warm: list[float]) -> str:
     """Return the report as Markdown."""
     model = next(
         (
@@ -66,7 +67,8 @@ def format_report(digests: dict[str, Any], *, cold: dict[str, float], warm: list
     lines = [
         "# Builds",
         "",
-        f"Made by `python3 bench/build.py --cold` on {len(os.sched_getaffinity(0))} cores ({model}).",
+        f"Made by `python3 bench/build.py` on {len(os.sched_getaffinity(0))} cores ({model}); the first two rows by",
+        f"{cold['command']}.",
         "",
         "| what | measured | goal |",
         "|---|---|---|",
