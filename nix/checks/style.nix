@@ -23,8 +23,7 @@ let
           "__pycache__"
         ])
       else
-        name == "bootstrap"
-        || name == "pyproject.toml"
+        name == "pyproject.toml"
         || name == "py.typed"
         || builtins.match ".*\\.(py|pyi)" name != null;
   };
