@@ -29,18 +29,15 @@ WARM_RUNS = 5
 
 def list_built(nix: Nix, attribute: str) -> list[str]:
     """Return the store paths that building an attribute makes, without the artifacts that are fetched."""
-    shown = nix.run("nix", ["path-info", "--json", "--derivation", f".#{attribute}"])
-    (derivation,) = [item["path"] for item in json.loads(shown)]
-    closure = nix.run("nix-store", ["--query", "--requisites", derivation]).split()
-    derivations = [path for path in closure if path.endswith(".drv")]
-    outputs = set(nix.run("nix-store", ["--query", "--outputs", *derivations]).split())
+    closure = nix.run("nix-store", ["--query", "--requisites", *nix.find_derivations([attribute])]).split()
+    outputs = set(nix.find_outputs([path for path in closure if path.endswith(".drv")]))
     return sorted(outputs - {item.path for item in nix.find_wanted([attribute])})
 
 
 def build(nix: Nix, attribute: str) -> float:
     """Build an attribute and return the seconds that it took."""
     started = time.monotonic()
-    nix.run("nix", ["build", "--out-link", "result", f".#{attribute}"])
+    nix.build([attribute], link=ROOT / "result")
     return time.monotonic() - started
 
 

@@ -37,12 +37,5 @@ in
     checks
     longChecks
     ;
-  apps = import ./apps {
-    inherit
-      locks
-      platform
-      builders
-      images
-      ;
-  };
+  apps = import ./apps { inherit platform builders images; };
 }

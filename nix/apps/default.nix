@@ -1,12 +1,12 @@
 # What `nix run .#…` runs. `push` needs every image built, `push-NAME` only the one, `database` the builder's own.
 {
-  locks,
   platform,
   builders,
   images,
 }:
 let
   mkPush = import ./mkPush.nix { inherit platform builders; };
+  mkDatabase = import ./mkDatabase.nix { inherit platform builders; };
   toApp = derivation: {
     type = "app";
     program = "${derivation}/bin/${derivation.name}";
@@ -15,7 +15,9 @@ let
 in
 {
   push = pushOf images.packages.images;
-  database = toApp (import ./mkDatabase.nix { inherit locks platform builders images; });
+  database = toApp (mkDatabase {
+    image = images.byArchitecture.booksync-postgres.${platform.architecture};
+  });
 }
 // builtins.listToAttrs (
   map (name: {

@@ -1,25 +1,23 @@
 /**
-  The program that runs the database image for development.
+  The program that runs the database image of the builder's architecture for development.
 
   # Type
-  mkDatabase :: {} -> Derivation
+  mkDatabase :: { image } -> Derivation
+
+  # Arguments
+  image: as of mkImage
 */
-{
-  locks,
-  platform,
-  builders,
-  images,
-}:
+{ platform, builders }:
 let
   mkApp = import ./mkApp.nix { inherit platform builders; };
-  testTools = import ../checks/testTools.nix { inherit locks platform builders; };
 in
+{ image }:
 mkApp {
   name = "database";
   environment = {
-    BOOKSYNC_IMAGE = "${images.byArchitecture.booksync-postgres.${platform.architecture}}";
+    BOOKSYNC_IMAGE = "${image}";
     BOOKSYNC_BUBBLEWRAP = builtins.concatStringsSep " " (
-      builders.debianCommand testTools "usr/bin/bwrap"
+      builders.debianCommand builders.testTools "usr/bin/bwrap"
     );
   };
 }

@@ -17,6 +17,7 @@ lib.fix {
     debianCommand = ./debianCommand.nix;
     buildTools = ./buildTools.nix;
     goTools = ./goTools.nix;
+    testTools = ./testTools.nix;
     # trees: directories as they will stand under / of an image
     mkDebianTree = ./mkDebianTree.nix;
     mkBaseTree = ./mkBaseTree.nix;

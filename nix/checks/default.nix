@@ -16,9 +16,9 @@ let
         builders
         images
         ;
+      inherit (builders) testTools;
     };
     files = {
-      testTools = ./testTools.nix;
       functions = ./functions.nix;
       bytes = ./bytes.nix;
       locksConsistent = ./locks.nix;

@@ -9,7 +9,7 @@ import pytest
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.nix import builder_system, choose_options
 
-CACHE = ["https://cache.nixos.org/"]
+CACHE = ["https://cache.example/"]
 NO_GROUP = ["--option", "build-users-group", ""]
 NO_SUBSTITUTERS = ["--option", "substituters", ""]
 

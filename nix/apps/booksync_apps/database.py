@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from booksync_apps.errors import EXIT_USAGE, AppError
-from booksync_apps.push import required
+from booksync_apps.environment import required_path
+from booksync_apps.errors import EXIT_FAILED, EXIT_USAGE, AppError
 
 DESCRIPTION = """\
 Run the database image's PostgreSQL with pgvector until ^C, for development and tests.
@@ -24,8 +24,6 @@ Data and the unpacked image stay in the directory; remove it to begin anew. It l
 guide's sample passwords: for a trial, never for a family's data.
 """
 
-POSTGRES_ID = "999"
-DATA = "/var/lib/postgresql/data"
 PASSWORD = "password"  # noqa: S105 - the guide's sample
 
 
@@ -47,11 +45,15 @@ class Image:
 
     :param digest: of its manifest
     :param layers: blobs, lowest first
-    :param environment: as its config has it
+    :param user: uid and gid, as digits
+    :param command: entry point and its arguments
+    :param environment: variables
     """
 
     digest: str
     layers: Sequence[Path]
+    user: tuple[str, str]
+    command: Sequence[str]
     environment: Mapping[str, str]
 
 
@@ -63,17 +65,19 @@ def load_image(folder: Path) -> Image:
         return folder / "blobs/sha256" / descriptor["digest"].removeprefix("sha256:")
 
     config = json.loads(blob(summary["config"]).read_text())["config"]
+    uid, gid = config["User"].split(":")
     return Image(
         digest=summary["manifest"]["digest"],
         layers=[blob(layer) for layer in summary["layers"]],
+        user=(uid, gid),
+        command=[*config["Entrypoint"], *config["Cmd"]],
         environment=dict(entry.split("=", 1) for entry in config["Env"]),
     )
 
 
 def write_root(image: Image, directory: Path) -> Path:
     """Unpack an image's layers below ``directory``, unless they are there, and return the root."""
-    digest = image.digest
-    root = directory / f"root-{digest.removeprefix('sha256:')[:12]}"
+    root = directory / f"root-{image.digest.removeprefix('sha256:')[:12]}"
     if root.exists():
         return root
     partial = directory / "partial"
@@ -93,18 +97,20 @@ def keep_writable(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
 
 
 def build_command(
-    root: Path, data: Path, *, bubblewrap: Sequence[str], variables: Mapping[str, str], port: int
+    image: Image, root: Path, data: Path, *, bubblewrap: Sequence[str], variables: Mapping[str, str], port: int
 ) -> list[str]:
     """Return the words that run the image's entry point on its root."""
+    uid, gid = image.user
+    variables = {**image.environment, **variables}
     return [
         *bubblewrap,
-        *("--unshare-user", "--uid", POSTGRES_ID, "--gid", POSTGRES_ID, "--unshare-pid", "--unshare-ipc"),
+        *("--unshare-user", "--uid", uid, "--gid", gid, "--unshare-pid", "--unshare-ipc"),
         *("--cap-drop", "ALL", "--die-with-parent"),
         *("--ro-bind", str(root), "/", "--dev", "/dev", "--proc", "/proc"),
         *("--perms", "1777", "--tmpfs", "/tmp", "--perms", "1777", "--tmpfs", "/run"),  # noqa: S108 - in the sandbox
-        *("--bind", str(data), DATA, "--chdir", "/", "--clearenv"),
+        *("--bind", str(data), image.environment["PGDATA"], "--chdir", "/", "--clearenv"),
         *(word for name, value in sorted(variables.items()) for word in ("--setenv", name, value)),
-        *("--", *("/usr/local/bin/docker-entrypoint.sh", "postgres")),
+        *("--", *image.command),
         *("-c", f"port={port}", "-c", "listen_addresses=127.0.0.1"),
     ]
 
@@ -115,19 +121,18 @@ def run(arguments: Sequence[str], *, environment: Mapping[str, str]) -> None:
     :raises AppError: it could not be done
     """
     options = create_parser().parse_args(arguments)
-    image = load_image(required(environment, "BOOKSYNC_IMAGE"))
+    image = load_image(required_path(environment, "BOOKSYNC_IMAGE", app="database"))
     directory = options.directory.absolute()
     data = directory / "data"
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     root = write_root(image, directory)
-    variables = {
-        **image.environment,
-        "POSTGRES_USER": "booksync",
-        "POSTGRES_PASSWORD": PASSWORD,
-        "POSTGRES_DB": "booksync",
-    }
     command = build_command(
-        root, data, bubblewrap=environment["BOOKSYNC_BUBBLEWRAP"].split(), variables=variables, port=options.port
+        image,
+        root,
+        data,
+        bubblewrap=environment["BOOKSYNC_BUBBLEWRAP"].split(),
+        variables={"POSTGRES_USER": "booksync", "POSTGRES_PASSWORD": PASSWORD, "POSTGRES_DB": "booksync"},
+        port=options.port,
     )
     place = f"127.0.0.1:{options.port}/booksync"
     print(f"TEST_DATABASE_URL=postgresql+asyncpg://booksync:{PASSWORD}@{place}")
@@ -146,7 +151,7 @@ def main(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
         return error.exit_code
     except OSError as error:
         print(f"database: {error}", file=sys.stderr)
-        return 1
+        return EXIT_FAILED
     except SystemExit as error:  # argparse: help, or wrong usage
         return error.code if isinstance(error.code, int) else EXIT_USAGE
     return 0

@@ -4,11 +4,11 @@ import argparse
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TextIO
 
 from booksync_apps.credentials import CredentialsFile, credentials_path
 from booksync_apps.delivery import Delivery
+from booksync_apps.environment import required_path
 from booksync_apps.errors import EXIT_INTERRUPTED, EXIT_USAGE, AppError
 from booksync_apps.layout import load_images, select_images
 from booksync_apps.oras import STALL_LIMIT_S, Oras
@@ -61,17 +61,6 @@ def create_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def required(environment: Mapping[str, str], name: str) -> Path:
-    """Return a path that the app's wrapper sets.
-
-    :raises AppError: it does not, or nothing is there
-    """
-    value = environment.get(name)
-    if value and Path(value).exists():
-        return Path(value)
-    raise AppError(f"{name}: {f'{value} is not there' if value else 'not set'}", way_out="use: nix run .#push")
-
-
 def push(arguments: Sequence[str], *, environment: Mapping[str, str], output: TextIO, errors: TextIO) -> None:
     """Do what the command line says.
 
@@ -79,10 +68,10 @@ def push(arguments: Sequence[str], *, environment: Mapping[str, str], output: Te
     """
     options = create_parser().parse_intermixed_args(arguments)
     target = parse_target(options.target)
-    images = load_images(required(environment, "BOOKSYNC_IMAGES"))
+    images = load_images(required_path(environment, "BOOKSYNC_IMAGES", app="push"))
     selected = select_images(images, options.images)
     publications = plan_publications(images, selected=selected, target=target, tags=options.tags)
-    oras = required(environment, "BOOKSYNC_ORAS")
+    oras = required_path(environment, "BOOKSYNC_ORAS", app="push")
 
     progress = Progress(errors)
     credentials = CredentialsFile(credentials_path(environment), environment)

@@ -11,7 +11,7 @@ from booksync_fetch.errors import BootstrapError
 from booksync_fetch.nix import Nix
 from booksync_fetch.progress import format_bytes, say
 
-#: What other packages of the flake are for.
+#: Packages of the flake that are no images, or another name of one.
 NO_IMAGES = ("dev-python", "dev-site", "default")
 
 

@@ -13,13 +13,11 @@ from booksync_fetch.cache import default_folder, open_cache
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.fetch import Fetch
 from booksync_fetch.locks import load_locks, parse_artifacts
-from booksync_fetch.nix import Nix, builder_system
+from booksync_fetch.nix import ARCHITECTURE_OF, Nix, builder_system
 from booksync_fetch.progress import say
 from booksync_fetch.project import Project
 from booksync_fetch.update import PARTS, Update
 from booksync_fetch.venv import write_venv
-
-ARCHITECTURES = {"x86_64-linux": "amd64", "aarch64-linux": "arm64"}
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -53,6 +51,7 @@ class Bootstrap:
         self.project = Project(root)
         self.nix = Nix(root)
         self.system = builder_system()
+        self.builder = ARCHITECTURE_OF[self.system]
 
     def fetch(self, attributes: Sequence[str]) -> None:
         """Put what attributes of the flake are made of into the store."""
@@ -60,7 +59,7 @@ class Bootstrap:
         wanted = self.nix.find_wanted(attributes)
         built = is_built(self.nix, attributes)
         with open_cache(default_folder()) as cache:
-            fetch = Fetch(project=self.project, cache=cache, artifacts=artifacts, builder=ARCHITECTURES[self.system])
+            fetch = Fetch(project=self.project, cache=cache, artifacts=artifacts, builder=self.builder)
             fetch.run(wanted, self.nix, built=built)
 
     def packages(self, names: Sequence[str]) -> list[str]:
@@ -93,7 +92,7 @@ class Bootstrap:
     def update(self, part: str) -> int:
         """Resolve locks and print what changed."""
         with open_cache(default_folder()) as cache:
-            update = Update(project=self.project, cache=cache, nix=self.nix, builder=ARCHITECTURES[self.system])
+            update = Update(project=self.project, cache=cache, nix=self.nix, builder=self.builder)
             changes = [line for name in (PARTS if part == "all" else [part]) for line in update.run(name)]
         print("\n".join(changes) if changes else "nothing changed")
         return 0

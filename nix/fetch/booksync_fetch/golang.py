@@ -50,7 +50,6 @@ class Go:
         """Run go and return its standard output.
 
         :param modules: a module cache of this call alone
-
         :raises BootstrapError: it failed
         """
         done = subprocess.run(

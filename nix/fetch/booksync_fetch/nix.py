@@ -1,4 +1,4 @@
-"""Calls of Nix, 2.8 or later, with what they need given on the command line: no configuration is read or changed."""
+"""Calls of Nix, 2.8 or later, with what they need given on the command line: no configuration is changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from booksync_fetch.errors import BootstrapError
 
 #: Kernel's name of a machine -> Nix's system.
 SYSTEMS = {"x86_64": "x86_64-linux", "amd64": "x86_64-linux", "aarch64": "aarch64-linux", "arm64": "aarch64-linux"}
-
+#: Nix's system -> architecture, as OCI and Debian say it.
+ARCHITECTURE_OF = {"x86_64-linux": "amd64", "aarch64-linux": "arm64"}
 
 FEATURES = ("--extra-experimental-features", "nix-command flakes")
 
@@ -165,7 +166,8 @@ class Nix:
 
     def find_wanted(self, names: Sequence[str]) -> list[Wanted]:
         """Return the artifacts that attributes of the flake are made of, whether or not they are there."""
-        shown = self.run("nix", [self._show_derivation, *self._show_arguments, "-r", *self.installables(names)])
+        command = ["show-derivation"] if self.version < (2, 15) else ["derivation", "show"]
+        shown = self.run("nix", [*command, "-r", *self.installables(names)])
         content = json.loads(shown)
         derivations: dict[str, Any] = content.get("derivations", content)
         found = {
@@ -180,14 +182,6 @@ class Nix:
         """Nix's version, as far as it is numbers: (2, 8, 0)."""
         shown = subprocess.run(["nix", "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
         return tuple(int(part) for part in shown.split("pre")[0].split("+")[0].split(".") if part.isdigit())
-
-    @property
-    def _show_derivation(self) -> str:
-        return "show-derivation" if self.version < (2, 15) else "derivation"
-
-    @property
-    def _show_arguments(self) -> list[str]:
-        return [] if self.version < (2, 15) else ["show"]
 
     def find_missing(self, paths: Sequence[str]) -> set[str]:
         """Return which store paths are not valid."""

@@ -18,10 +18,11 @@ from booksync_fetch.cache import Cache
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.locks import ARCHITECTURES
 from booksync_fetch.progress import say
+from booksync_fetch.pypi import PYTHON
 
 #: Architecture -> as wheels' tags name it.
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-PYTHON = (3, 12)
+PYTHON_TAG = tuple(int(part) for part in PYTHON.split("."))
 
 
 class Wheel(NamedTuple):
@@ -72,7 +73,7 @@ class Resolver:
         done = subprocess.run(
             [
                 *(str(self.folder / "bin/uv"), "pip", "compile", "--quiet", "--no-header", "--format", "pylock.toml"),
-                *("--python-version", ".".join(map(str, PYTHON)), "--only-binary", ":all:"),
+                *("--python-version", PYTHON, "--only-binary", ":all:"),
                 *("--python-platform", f"{MACHINES[architecture]}-{self.platform}"),
                 *("--constraints", "constraints.txt", "--output-file", str(output), "requirements.in"),
                 *(() if deep else ("--no-deps",)),
@@ -95,8 +96,8 @@ class Resolver:
 
         platforms = list_platforms(self.platform, MACHINES[architecture])
         tags = [
-            *cpython_tags(PYTHON, platforms=platforms),
-            *compatible_tags(PYTHON, interpreter=f"cp{PYTHON[0]}{PYTHON[1]}", platforms=platforms),
+            *cpython_tags(PYTHON_TAG, platforms=platforms),
+            *compatible_tags(PYTHON_TAG, interpreter=f"cp{PYTHON.replace('.', '')}", platforms=platforms),
         ]
         rank = {tag: position for position, tag in enumerate(tags)}
         found: list[tuple[int, str, dict[str, Any]]] = []

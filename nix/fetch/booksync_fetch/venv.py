@@ -20,10 +20,8 @@ def write_venv(root: Path, *, python: Path, site: Path) -> Path:
     :raises BootstrapError: this machine cannot run that CPython
     """
     target = root / ".venv"
-    partial = root / ".venv.partial"
-    for folder in (partial, target):
-        if folder.exists():
-            shutil.rmtree(folder)
+    if target.exists():
+        shutil.rmtree(target)
     interpreter = python / "bin/python3.12"
     try:
         subprocess.run([interpreter, "-m", "venv", "--without-pip", str(target)], check=True, stdin=subprocess.DEVNULL)

@@ -1,10 +1,10 @@
-# Debian's programs that checks run on the builder: bubblewrap, qemu-user, docker-registry, skopeo.
+# Debian's programs that checks and apps run on the builder: bubblewrap, qemu-user, docker-registry, skopeo.
 {
   locks,
   platform,
-  builders,
+  mkDebianTree,
 }:
-builders.mkDebianTree {
+mkDebianTree {
   name = "test-tools";
   inherit (platform) architecture;
   packages = locks.debian.groups.test.${platform.architecture};
