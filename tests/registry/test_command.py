@@ -35,6 +35,8 @@ def children(pid: int) -> list[int]:
 def interrupt(pusher: Pusher, proxy: Proxy, number: signal.Signals) -> tuple[int, str, int]:
     """Send a signal in the middle of an upload; return the exit code, standard error and oras's process id."""
     proxy.faults = [Fault(method="PUT", path="/blobs/uploads/", silent=True)]
+    # as from a terminal: a job in the background ignores SIGINT, and so would all that it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [*program_command(), f"{proxy.address}/family", "--insecure"],
         env=environment_of(pusher),
