@@ -90,6 +90,7 @@ class Database:
             # not the engine's `echo`, which brings a handler of its own
             logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def place(self) -> str:
@@ -129,9 +130,38 @@ class Database:
                 raise unavailable("database_unavailable", message) from error
             yield session
 
+    @asynccontextmanager
+    async def reader(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection of the pool without a transaction, which spares single reads two round trips.
+
+        :raises ProblemError: 503, when the database cannot be reached.
+        :raises sqlalchemy.exc.TimeoutError: when the pool is exhausted.
+        """
+        try:
+            connection = await self._readers.connect()
+        except CONNECTION_ERRORS as error:
+            message = "The database cannot be reached."
+            raise unavailable("database_unavailable", message) from error
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+def require_database(request: Request) -> Database:
+    """Return the service's database.
+
+    :raises ProblemError: 503, when there is none.
+    """
+    database: Database | None = request.app.state.database
+    if database is None:
+        detail = "The service runs without a database: DATABASE_URL is not set."
+        raise ProblemError(503, "database_not_configured", detail)
+    return database
 
 
 async def open_session(request: Request) -> AsyncIterator[AsyncSession]:
@@ -139,13 +169,21 @@ async def open_session(request: Request) -> AsyncIterator[AsyncSession]:
 
     :raises ProblemError: 503, when there is no database.
     """
-    database: Database | None = request.app.state.database
-    if database is None:
-        detail = "The service runs without a database: DATABASE_URL is not set."
-        raise ProblemError(503, "database_not_configured", detail)
-    async with database.session() as session:
+    async with require_database(request).session() as session:
         yield session
+
+
+async def open_reader(request: Request) -> AsyncIterator[AsyncConnection]:
+    """Give a request a connection to read with.
+
+    :raises ProblemError: 503, when there is no database.
+    """
+    async with require_database(request).reader() as connection:
+        yield connection
 
 
 #: Function scope: committed before the answer is sent, so that no 200 is given for what is not stored.
 Session = Annotated[AsyncSession, Depends(open_session, scope="function")]
+
+#: For a request that reads and writes nothing; given back before the answer is sent.
+Reader = Annotated[AsyncConnection, Depends(open_reader, scope="function")]

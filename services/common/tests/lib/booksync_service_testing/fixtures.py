@@ -13,7 +13,7 @@ from booksync_service_testing.server import execute, load_server, make_database
 NAMES = frozenset(
     {"HOST", "PORT", "DEBUG", "ENVIRONMENT", "AUTO_MIGRATE", "BCRYPT_ROUNDS", "DEVICE", "SIMILARITY_THRESHOLD"}
 )
-PREFIXES = ("APP_", "DATABASE_", "JWT_", "MANGACOLLEC_", "EMBEDDING_", "VECTOR_")
+PREFIXES = ("APP_", "AUTH_", "DATABASE_", "JWT_", "MANGACOLLEC_", "EMBEDDING_", "VECTOR_")
 
 
 @pytest.fixture(autouse=True)
