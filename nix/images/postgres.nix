@@ -68,6 +68,7 @@ let
         };
         "${share}/data-directory.sh".source = ./postgres/data-directory.sh;
         "${share}/memory.sh".source = ./postgres/memory.sh;
+        "${share}/upgrade.sh".source = ./postgres/upgrade.sh;
         "${share}/init-db.sql".source = ../../deploy/init-db.sql;
         "${share}/init-db.sh" = {
           source = ../../deploy/init-db.sh;

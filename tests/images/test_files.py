@@ -67,7 +67,9 @@ def test_nothing_is_setuid_or_setgid(members: list[Member]) -> None:
     assert not [member.path for member in members if member.mode & SET_ID]
 
 
-def test_only_the_contracts_shared_folders_are_writable_for_everybody(members: list[Member], expected: Expected) -> None:
+def test_only_the_contracts_shared_folders_are_writable_for_everybody(
+    members: list[Member], expected: Expected
+) -> None:
     writable = {member.path for member in members if member.kind != "symlink" and member.mode & WORLD_WRITABLE}
     assert writable == {path for path, owned in expected.modes.items() if owned.mode == SHARED_MODE}
 

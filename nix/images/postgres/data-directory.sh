@@ -75,7 +75,7 @@ remove_half_made() {
     local wal
     for wal in "$STAGING/pg_wal" "$PGDATA/pg_wal"; do
         # POSTGRES_INITDB_WALDIR
-        [[ ! -L $wal ]] || rm -rf "$(readlink -f "$wal")"/*
+        [[ ! -L $wal || ! -d $wal ]] || find "$wal/" -mindepth 1 -delete
     done
     local -a entries
     mapfile -t entries < <(list_data_directory)
@@ -92,11 +92,12 @@ fill_from_staging() {
     for entry in "$STAGING"/*; do
         [[ $entry == */PG_VERSION ]] || mv "$entry" "$PGDATA/"
     done
-    sync
+    # initdb has synced the files; here it is their names
+    sync "$PGDATA"
     mv "$STAGING/PG_VERSION" "$PGDATA/"
 }
 
 end_initialisation() {
     rm -r "$MARKER"
-    sync
+    sync "$PGDATA"
 }

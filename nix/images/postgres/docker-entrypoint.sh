@@ -15,8 +15,11 @@ fail() {
     exit 1
 }
 
+PGDATA=${PGDATA:-/var/lib/postgresql/data}
+export PGDATA
 . "$SHARE/data-directory.sh"
 . "$SHARE/memory.sh"
+. "$SHARE/upgrade.sh"
 
 # NAME or NAME_FILE (a secret mounted as a file), else a default; exported, for scripts
 read_setting() {
@@ -65,8 +68,20 @@ check_password() {
     fi
 }
 
-# $1: an empty directory
-run_initdb() {
+# initdb asks for the name of its user, whom an arbitrary `--user` does not give one
+name_this_user() {
+    ! getent passwd "$EUID" >/dev/null || return 0
+    NSS_WRAPPER_PASSWD=$(mktemp)
+    NSS_WRAPPER_GROUP=$(mktemp)
+    printf 'postgres:x:%s:%s:postgres:%s:/bin/bash\n' "$EUID" "$(id -g)" "$PGDATA" >"$NSS_WRAPPER_PASSWD"
+    printf 'postgres:x:%s:\n' "$(id -g)" >"$NSS_WRAPPER_GROUP"
+    LD_PRELOAD=$(echo /usr/lib/*/libnss_wrapper.so)
+    export NSS_WRAPPER_PASSWD NSS_WRAPPER_GROUP LD_PRELOAD
+}
+
+# $1: an empty directory; in a subshell, whose variables go with it
+run_initdb() (
+    name_this_user
     local -a arguments=()
     [[ -z $POSTGRES_INITDB_ARGS ]] || eval "arguments=($POSTGRES_INITDB_ARGS)"
     [[ -z $POSTGRES_INITDB_WALDIR ]] || arguments+=("--waldir=$POSTGRES_INITDB_WALDIR")
@@ -81,14 +96,16 @@ run_initdb() {
         --set=jit=off --set=listen_addresses='*' "${arguments[@]}" >&2
     printf '\nhost all all all %s\n' "${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}" >>"$1/pg_hba.conf"
     include_memory_settings "$1/postgresql.conf"
-}
+    [[ -z ${LD_PRELOAD:-} ]] || rm "$NSS_WRAPPER_PASSWD" "$NSS_WRAPPER_GROUP"
+)
 
 # $@: of postgres, so that scripts find the server as it will be; only on a socket of its own, where no client looks
 start_temporary_server() {
     temporary_socket=$(mktemp -d)
     export PGHOST=$temporary_socket
     set -- "${@:2}" -c listen_addresses='' -c unix_socket_directories="$temporary_socket" -p "${PGPORT:-5432}"
-    pg_ctl --pgdata="$PGDATA" --wait --silent -o "$(printf '%q ' "$@")" start >&2
+    # recovery after a crash takes as long as it takes
+    pg_ctl --pgdata="$PGDATA" --wait --timeout=86400 --silent -o "$(printf '%q ' "$@")" start >&2
 }
 
 stop_temporary_server() {
@@ -106,9 +123,7 @@ docker_process_sql() {
 }
 
 create_database() {
-    # the variable is psql's
-    # shellcheck disable=SC2016
-    POSTGRES_DB=postgres docker_process_sql --quiet --set=name="$POSTGRES_DB" >&2 <<'SQL'
+    docker_process_sql --dbname=postgres --quiet --set=name="$POSTGRES_DB" >&2 <<'SQL'
 SELECT format('CREATE DATABASE %I', :'name')
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 SQL
@@ -154,10 +169,6 @@ on_exit() {
 # $@: the command
 initialise() {
     check_password
-    # the first process of a container is told nothing by default: without these, `docker stop` would be in vain
-    trap on_exit EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM
     say "initialising $PGDATA"
     begin_initialisation
     run_initdb "$STAGING"
@@ -166,19 +177,18 @@ initialise() {
     create_database
     run_scripts
     stop_temporary_server
+    remember_versions
     end_initialisation
-    trap - EXIT INT TERM
     say "$PGDATA is initialised"
 }
 
 # as root: what PostgreSQL writes to becomes the user postgres's, who goes on
 become_postgres() {
-    mkdir -p "$PGDATA" /run/postgresql
-    find "$PGDATA" /run/postgresql ! -user postgres -exec chown postgres:postgres {} +
-    if [[ -n ${POSTGRES_INITDB_WALDIR:-} ]]; then
-        mkdir -p "$POSTGRES_INITDB_WALDIR"
-        find "$POSTGRES_INITDB_WALDIR" ! -user postgres -exec chown postgres:postgres {} +
-    fi
+    local folder
+    for folder in "$PGDATA" /run/postgresql ${POSTGRES_INITDB_WALDIR:+"$POSTGRES_INITDB_WALDIR"}; do
+        mkdir -p "$folder"
+        [[ -z $(find "$folder" ! -user postgres) ]] || chown -R postgres:postgres "$folder"
+    done
     exec su -s "$0" -- postgres "$@"
 }
 
@@ -195,9 +205,13 @@ find_socket_directory() {
 
 if [[ ${1:-} == postgres ]] && ! only_asks "$@"; then
     ((EUID != 0)) || become_postgres "$@"
+    # the first process of a container is told nothing by default: without these, `docker stop` would be in vain
+    trap on_exit EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
     read_settings
     check_data_directory
-    [[ -s $PGDATA/PG_VERSION ]] || initialise "$@"
+    if [[ -s $PGDATA/PG_VERSION ]]; then upgrade "$@"; else initialise "$@"; fi
     write_memory_settings
     socket_arguments=()
     find_socket_directory
