@@ -7,8 +7,9 @@
 --     docker exec -i booksync-postgres psql -U booksync -d booksync -v dry_run=on < deploy/init-db.sql
 --
 -- Each step first asks whether it is needed: a second run finds nothing to do. All is one transaction, and a dry run is
--- the same one rolled back, so what it prints is what would happen. No row is changed: tables change their schema
--- and their owner. What an owner has set (time-outs, connection limits, grants to roles that are not BookSync's) stays.
+-- the same one rolled back, so what it prints is what would happen. No row is changed: tables that stood in public get
+-- another schema (auth_legacy, data_legacy, prediction_legacy) and owner. What an owner has set (time-outs, connection
+-- limits, grants to roles that are not BookSync's) stays.
 --
 -- Read from the environment of psql: DB_AUTH_USER, DB_DATA_USER, DB_PREDICTION_USER; DB_AUTH_PASSWORD,
 -- DB_DATA_PASSWORD, DB_PREDICTION_PASSWORD or the same with _FILE; POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE and
@@ -31,6 +32,13 @@
 
 BEGIN;
 
+DO $$
+BEGIN
+    IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+        RAISE 'role % is not a superuser: run this as the one that POSTGRES_USER names', current_user;
+    END IF;
+END $$;
+
 -- passwords stay out of the server's log and of pg_stat_statements
 SET LOCAL log_statement = 'none';
 SET LOCAL log_min_duration_statement = -1;
@@ -48,12 +56,13 @@ SELECT FROM (SELECT pg_advisory_xact_lock(hashtext('booksync init-db'))) AS lock
 
 CREATE TEMPORARY TABLE service (
     name text PRIMARY KEY, -- and its schema
+    legacy text GENERATED ALWAYS AS (name || '_legacy') STORED, -- the schema of tables that stood in public
     role name NOT NULL,
     password text NOT NULL, -- '' when none is given
     tables name[] NOT NULL -- what may stand in public: the guide put everything there
 ) ON COMMIT DROP;
 
-INSERT INTO service VALUES
+INSERT INTO service (name, role, password, tables) VALUES
     ('auth', :'auth_role', :'auth_password',
      '{users,sessions,credentials,auth_events,api_keys,rate_limits,deleted_users}'),
     ('data', :'data_role', :'data_password',
@@ -127,11 +136,9 @@ DO $$
 DECLARE
     role name;
 BEGIN
-    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-        RAISE 'role % is not a superuser: run this as the one that POSTGRES_USER names', current_user;
-    END IF;
     IF NOT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') THEN
-        RAISE 'this server has no pgvector (postgres:17-alpine has none): use booksync-postgres or pgvector/pgvector:pg17';
+        RAISE 'this server has no pgvector (postgres:17-alpine has none): use booksync-postgres or'
+            ' pgvector/pgvector:pg17';
     END IF;
     IF (SELECT count(DISTINCT service.role) FROM service) < 3 THEN
         RAISE 'DB_AUTH_USER, DB_DATA_USER and DB_PREDICTION_USER must name three roles, not the same one twice';
@@ -179,8 +186,8 @@ BEGIN
         is_sample := wanted.password = '' AND found.rolpassword IS NULL AND (SELECT is_trial FROM circumstance);
         IF is_sample THEN
             wanted.password := wanted.name || '_password';
-            PERFORM pg_temp.say(format('%s is not set: %s has the guide''s sample password; set it for anything but a trial',
-                variable, wanted.role));
+            PERFORM pg_temp.say(format('%s is not set: %s has the guide''s sample password; set it for anything but a'
+                ' trial', variable, wanted.role));
         END IF;
         IF wanted.password <> '' THEN
             IF NOT (found.rolcanlogin AND coalesce(pg_temp.is_password(wanted.password, found.rolpassword), false)) THEN
@@ -188,7 +195,8 @@ BEGIN
                     format('ALTER ROLE %I LOGIN PASSWORD ''********''', wanted.role));
             END IF;
         ELSIF found.rolpassword IS NULL THEN
-            PERFORM pg_temp.say(format('%s is not set: %s cannot log in until it has a password', variable, wanted.role));
+            PERFORM pg_temp.say(format('%s is not set: %s cannot log in until it has a password',
+                variable, wanted.role));
         END IF;
         IF found.rolcreatedb OR found.rolcreaterole OR found.rolreplication OR found.rolbypassrls THEN
             PERFORM pg_temp.run(format('ALTER ROLE %I NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', wanted.role));
@@ -251,7 +259,8 @@ BEGIN
         FROM service JOIN pg_authid ON rolname = role ORDER BY name
     LOOP
         IF NOT wanted.held @> '{CONNECT,TEMPORARY}' THEN
-            PERFORM pg_temp.run(format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO %I', current_database(), wanted.role));
+            PERFORM pg_temp.run(format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO %I',
+                current_database(), wanted.role));
         END IF;
         IF 'CREATE' = ANY (wanted.held) THEN
             PERFORM pg_temp.run(format('REVOKE CREATE ON DATABASE %I FROM %I', current_database(), wanted.role));
@@ -281,33 +290,37 @@ CREATE VIEW pg_temp.relation AS
     SELECT pg_class.oid AS id, nspname AS schema, relname AS name, relkind AS kind,
         pg_get_userbyid(relowner) AS owner, relowner, relacl,
         EXISTS (
-            SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype IN ('a', 'i')
-                AND relkind = 'S'
+            SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid
+                AND deptype IN ('a', 'i') AND relkind = 'S'
         ) AS is_part
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE (nspname = 'public' OR nspname IN (SELECT service.name FROM service))
+    WHERE (nspname = 'public' OR nspname IN (SELECT unnest(ARRAY[service.name, legacy]) FROM service))
         AND relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
         AND NOT EXISTS (
             SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e'
         );
 
--- The services' tables out of public: known by their name, or by their owner.
+-- The services' tables out of public: known by their name, or by their owner. Not into the service's schema, whose
+-- migrations make tables and indexes of the same names, but into one beside it.
 DO $$
 DECLARE
     found record;
 BEGIN
     FOR found IN
-        SELECT relation.*, service.name AS target FROM relation
-        LEFT JOIN service ON owner = role OR NOT EXISTS (SELECT FROM service WHERE role = owner)
+        SELECT relation.*, service.role, service.legacy AS target
+        FROM relation LEFT JOIN service ON owner = role OR NOT EXISTS (SELECT FROM service WHERE role = owner)
             AND relation.name = ANY (tables)
         WHERE schema = 'public' AND NOT is_part ORDER BY relation.name
     LOOP
         IF found.target IS NULL THEN
             PERFORM pg_temp.say(format('%s stays where it is: it is no table of BookSync', found.id::regclass));
         ELSIF EXISTS (SELECT FROM relation WHERE schema = found.target AND name = found.name) THEN
-            PERFORM pg_temp.say(format('%s stays where it is: %I.%I exists already; copy over what is missing there, then drop it',
-                found.id::regclass, found.target, found.name));
+            PERFORM pg_temp.say(format('%s stays where it is: %I.%I exists already; rename one of them, and run this'
+                ' again', found.id::regclass, found.target, found.name));
         ELSE
+            IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = found.target) THEN
+                PERFORM pg_temp.run(format('CREATE SCHEMA %I AUTHORIZATION %I', found.target, found.role));
+            END IF;
             PERFORM pg_temp.run(format('ALTER TABLE %s SET SCHEMA %I', found.id::regclass, found.target));
         END IF;
     END LOOP;
@@ -319,7 +332,7 @@ DECLARE
     found record;
 BEGIN
     FOR found IN
-        SELECT relation.*, role FROM relation JOIN service ON schema = service.name
+        SELECT relation.*, role FROM relation JOIN service ON schema IN (service.name, legacy)
         WHERE owner <> role AND NOT is_part ORDER BY relation.id
     LOOP
         PERFORM pg_temp.run(format('ALTER TABLE %s OWNER TO %I', found.id::regclass, found.role));
@@ -351,11 +364,12 @@ BEGIN
     END LOOP;
 
     FOR statement IN
-        SELECT DISTINCT format('REVOKE %s ON SCHEMA %I FROM %s', CASE nspname WHEN 'public' THEN 'CREATE' ELSE 'ALL' END,
-            nspname, taker.name)
+        SELECT DISTINCT format('REVOKE %s ON SCHEMA %I FROM %s',
+            CASE nspname WHEN 'public' THEN 'CREATE' ELSE 'ALL' END, nspname, taker.name)
         FROM pg_namespace, aclexplode(nspacl) JOIN taker ON taker.id = grantee
         WHERE grantee <> nspowner
-            AND (nspname IN (SELECT name FROM service) OR nspname = 'public' AND privilege_type = 'CREATE') ORDER BY 1
+            AND (nspname IN (SELECT unnest(ARRAY[name, legacy]) FROM service)
+                OR nspname = 'public' AND privilege_type = 'CREATE') ORDER BY 1
     LOOP
         PERFORM pg_temp.run(statement);
     END LOOP;

@@ -61,8 +61,10 @@ def test_a_start_that_was_stopped_during_initdb_begins_again(sandbox: Sandbox, d
     assert (data / "lost+found").is_dir()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("progress", range(4))
+@pytest.mark.parametrize(
+    ("number", "progress"),
+    [*((signal.SIGKILL, moment) for moment in range(4)), (signal.SIGTERM, 1), (signal.SIGTERM, 3), (signal.SIGINT, 2)],
+)
 def test_stopped_at_any_moment_of_the_first_start(
     sandbox: Sandbox, data: Path, number: signal.Signals, progress: int
 ) -> None:

@@ -134,7 +134,8 @@ run_script() {
         *.sh) if [[ -x $1 ]]; then "$1"; else . "$1"; fi ;;
         *.sql) docker_process_sql --file="$1" ;;
         *.sql.gz) gunzip -c "$1" | docker_process_sql ;;
-        *.sql.xz) unxz -c "$1" | docker_process_sql ;;
+        # busybox hands on what is not xz as it is
+        *.sql.xz) unxz -t "$1"; unxz -c "$1" | docker_process_sql ;;
         *.sql.zst) zstd -d -c "$1" | docker_process_sql ;;
         *) say "ignoring $1: not .sh, .sql, .sql.gz, .sql.xz or .sql.zst" ;;
     esac >&2
