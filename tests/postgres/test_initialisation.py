@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import guide
+
 import pytest
 
+
+from booksync_testing import guide
 from booksync_testing.postgres import SOCKET_DIRECTORY, Server, start_postgres
 from booksync_testing.sandbox import Bind, Result, Sandbox
 
