@@ -4,8 +4,8 @@
 #     backup.sh [--no-keys] [DIRECTORY]       default: ./backups
 #
 # Makes DIRECTORY/booksync-DATE.dump (pg_dump's custom format, compressed), verified by restoring it into a database that
-# is removed again, and beside it booksync-DATE.keys with the Auth API's JWT_SECRET_KEY and CREDENTIALS_KEY. Both are
-# readable by their owner alone. A file has its final name only when it is whole and verified.
+# is removed again, and beside it its SHA-256, and booksync-DATE.keys with the Auth API's JWT_SECRET_KEY and
+# CREDENTIALS_KEY. All are readable by their owner alone. The dump has its name only when it is whole and verified.
 #
 #     KEEP_DAYS, KEEP_COUNT   a backup goes when it is older than KEEP_DAYS (30) and KEEP_COUNT (7) newer ones are there
 #
@@ -51,7 +51,8 @@ remove_old() {
         stamp=${file%.dump}
         kept=$((kept + 1))
         if ((kept > keep_count)) && [[ $stamp < $cutoff ]]; then
-            rm -f "$directory/booksync-$stamp.dump" "$directory/booksync-$stamp.keys"
+            file=$directory/booksync-$stamp
+            rm -f "$file.dump" "$file.dump.sha256" "$file.keys"
             say "removed booksync-$stamp, older than $keep_days days"
         fi
     done
@@ -92,6 +93,8 @@ else
     say "the keys of the Auth API are not saved: without JWT_SECRET_KEY the links to Mangacollec in this backup are lost"
 fi
 sync "$partial"
+sum=$(sha256sum <"$partial")
+printf '%s  %s\n' "${sum%% *}" "${name##*/}.dump" >"$name.dump.sha256"
 mv "$partial" "$name.dump"
 sync "$directory"
 say "verified: database $database of $container, $(wc -c <"$name.dump") bytes"

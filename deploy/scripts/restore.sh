@@ -37,6 +37,18 @@ SQL
         "$engine stop booksync_auth_api booksync-api-data booksync-api-prediction"
 }
 
+# pg_restore does not notice everything that can be missing
+check_digest() {
+    local expected sum
+    if [[ ! -r $file.sha256 ]]; then
+        say "$file.sha256 is not there: whether $file is as it was made cannot be told"
+        return
+    fi
+    read -r expected _ <"$file.sha256"
+    sum=$(sha256sum <"$file")
+    [[ $expected == "${sum%% *}" ]] || fail "$file is not what it was when it was made: its SHA-256 differs"
+}
+
 confirm() {
     local answer
     printf 'Database %s of %s will be replaced by %s.\nType the name of the database to go on: ' \
@@ -59,6 +71,7 @@ COMMIT;
 SQL
 }
 
+check_digest
 check_nobody_is_connected
 [[ $ask == no ]] || confirm
 
