@@ -5,6 +5,7 @@
   platform,
   builders,
   images,
+  variedImages,
 }:
 let
   parts = lib.fix {
@@ -15,6 +16,7 @@ let
         platform
         builders
         images
+        variedImages
         ;
       inherit (builders) testTools;
     };
