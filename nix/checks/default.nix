@@ -29,7 +29,7 @@ let
       style = ./style.nix;
       contracts = ./images.nix;
       servicesPytest = ./services.nix;
-      registry = ./registry.nix;
+      apps = ./apps.nix;
       long = ./long.nix;
     };
   };
@@ -44,6 +44,6 @@ in
     // parts.style
     // parts.contracts
     // parts.servicesPytest
-    // parts.registry;
+    // parts.apps;
   longChecks = parts.long;
 }

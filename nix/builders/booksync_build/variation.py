@@ -1,6 +1,6 @@
 """Another machine's habits, put on before a build step, for the check that none of them gets into an image.
 
-Hashes need no variation, as they are seeded at random in every step (``-I`` ignores PYTHONHASHSEED); nor does the clock.
+Hashes need no variation: they are seeded at random in every step (``-I`` ignores PYTHONHASHSEED). Nor does the clock.
 """
 
 import os
