@@ -29,7 +29,7 @@ class Host:
     folder: Path  # its /tmp/host
     containers: Path  # name -> environment
 
-    def run(self, script: str, *arguments: str, timeout: float = 120, **environment: str) -> Result:
+    def run(self, script: str, *arguments: str, **environment: str) -> Result:
         return self.server.sandbox.run(
             *("bash", "-c", 'cd /tmp/host && "$0" "$@"', f"/tmp/deploy/scripts/{script}", *arguments),
             entrypoint=False,
@@ -41,7 +41,7 @@ class Host:
                 Bind(DEPLOY, "/tmp/deploy"),
                 Bind(ENGINE, "/tmp/engine"),
             ],
-            timeout=timeout,
+            timeout=120,
         )
 
     def back_up(self, **environment: str) -> Path:
@@ -74,7 +74,7 @@ def host(sandbox: Sandbox, scratch: Path) -> Iterator[Host]:
             "SET ROLE booksync_auth; CREATE TABLE auth.users (id int PRIMARY KEY, name text);"
             "INSERT INTO auth.users SELECT i, 'Élève ' || i FROM generate_series(1, 1000) AS i; RESET ROLE;"
             "SET ROLE booksync_prediction; CREATE TABLE prediction.embeddings (id int, embedding public.vector(3));"
-            "INSERT INTO prediction.embeddings SELECT i, format('[%s,1,2]', i)::vector FROM generate_series(1, 50) AS i;"
+            "INSERT INTO prediction.embeddings SELECT i, format('[%s,1,2]', i)::vector FROM generate_series(1, 50) i;"
             "CREATE INDEX ON prediction.embeddings USING hnsw (embedding public.vector_l2_ops)",
             database="booksync",
         )

@@ -69,15 +69,10 @@ def test_stopped_at_any_moment_of_the_first_start(
     sandbox: Sandbox, data: Path, number: signal.Signals, progress: int
 ) -> None:
     """The next start finds a database, makes one, or says that a person has to look; it never serves half of one."""
-    moments = [
-        lambda: (data / "booksync-initialising/data").exists(),
-        lambda: (data / "booksync-initialising/data/pg_wal").exists(),
-        lambda: (data / "PG_VERSION").exists(),
-        lambda: (data / "postmaster.pid").exists(),
-    ]
+    moments = ("booksync-initialising/data", "booksync-initialising/data/pg_wal", "PG_VERSION", "postmaster.pid")
     binds = [Bind(data, DATA_DIRECTORY, "write")]
     with sandbox.start("postgres", environment=ENVIRONMENT, binds=binds) as process:
-        process.wait_until(moments[progress], what=f"moment {progress}", timeout=60)
+        process.wait_until((data / moments[progress]).exists, what=moments[progress], timeout=60)
         process.signal(number)
         process.wait(30)
     is_half_made = (data / "PG_VERSION").exists()

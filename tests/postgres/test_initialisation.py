@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-
 import pytest
-
 
 from booksync_testing import guide
 from booksync_testing.postgres import SOCKET_DIRECTORY, Server, start_postgres

@@ -74,7 +74,7 @@ def test_host_authentication_method_is_the_last_line(sandbox: Sandbox, data: Pat
         assert ("anybody who reaches this server" in server.process.log()) == (method == "trust")
     lines = (data / "pg_hba.conf").read_text().splitlines()
     assert lines[-1] == f"host all all all {method}"
-    assert [line.split() for line in lines if line.startswith("local")][0] == ["local", "all", "all", "trust"]
+    assert next(line.split() for line in lines if line.startswith("local")) == ["local", "all", "all", "trust"]
 
 
 def test_no_password_is_refused_before_anything_is_made(sandbox: Sandbox, data: Path) -> None:
@@ -106,7 +106,7 @@ def test_pgdata_below_the_volume(sandbox: Sandbox, data: Path) -> None:
     assert (data / "deep/pgdata/PG_VERSION").read_text() == "17\n"
 
 
-def test_secrets_do_not_stay_in_the_servers_environment(sandbox: Sandbox, scratch: Path) -> None:
+def test_secrets_do_not_stay_in_the_servers_environment(sandbox: Sandbox) -> None:
     secrets = {f"DB_{name}_PASSWORD": f"secret of {name}" for name in ("AUTH", "DATA", "PREDICTION")}
     with start_postgres(sandbox, user="booksync", environment=secrets, password="the secret") as server:
         shown = server.query(

@@ -49,7 +49,7 @@ def test_a_folder_of_root_is_explained_with_the_command_to_run(sandbox: Sandbox,
     assert result.code == 1
     assert f"{DATA_DIRECTORY} cannot be used by uid 999" in result.output
     assert "sudo chown -R 999:999 FOLDER" in result.output
-    assert f"--user 0 --volumes-from booksync-postgres --entrypoint chown REGISTRY/NAMESPACE/booksync-postgres" in (
+    assert "--user 0 --volumes-from booksync-postgres --entrypoint chown REGISTRY/NAMESPACE/booksync-postgres" in (
         result.output
     )
 
