@@ -7,7 +7,6 @@ import pytest
 from booksync_testing.postgres import Server, start_postgres
 from booksync_testing.sandbox import Bind, Sandbox
 
-LIMIT = "/sys/fs/cgroup/memory.max"
 NAMES = ("shared_buffers", "effective_cache_size", "maintenance_work_mem", "max_connections")
 
 
@@ -19,10 +18,11 @@ def read_settings(server: Server) -> dict[str, str]:
 
 def write_limit(scratch: Path, mib: int | None) -> Bind:
     """Write what the kernel says of a container's limit (cgroup-v2, memory.max)."""
-    folder = scratch / "cgroup"
-    folder.mkdir(exist_ok=True)
-    (folder / "memory.max").write_text("max\n" if mib is None else f"{mib << 20}\n")
-    return Bind(folder, "/sys/fs/cgroup")
+    system = scratch / "sys"
+    limit = system / "fs/cgroup/memory.max"
+    limit.parent.mkdir(parents=True, exist_ok=True)
+    limit.write_text("max\n" if mib is None else f"{mib << 20}\n")
+    return Bind(system, "/sys")
 
 
 @pytest.mark.parametrize(

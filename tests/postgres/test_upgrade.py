@@ -43,7 +43,7 @@ def test_pgvector_of_an_old_volume_is_updated(sandbox: Sandbox, data: Path, exte
         old.query("CREATE DATABASE another")
         old.query("CREATE EXTENSION vector", database="another")
         old.query(
-            "CREATE TABLE t AS SELECT i AS id, format('[%s,1,2]', i)::vector AS v FROM generate_series(1, 100) AS i;"
+            "CREATE TABLE t AS SELECT i AS id, format('[%s,1,2]', i)::vector(3) AS v FROM generate_series(1, 100) AS i;"
             "CREATE INDEX ON t USING hnsw (v vector_l2_ops)",
             database="booksync",
         )
@@ -79,7 +79,8 @@ def test_a_volume_of_the_official_image_starts_and_its_collation_is_named(sandbo
         as_the_official_image_made_it(server, data, locale="en_US.utf8", version="2.36")
     line = "database booksync sorts text as libc 2.36 did with locale en_US.utf8; this is libc"
     with start_postgres(sandbox, data=data, user="booksync") as first:
-        assert first.query("SELECT 'é' < 'z' COLLATE \"default\", lower('É')", database="booksync") == "t|é"
+        # after PostgreSQL's own warning of the same
+        assert first.query("SELECT 'é' < 'z', lower('É')", database="booksync").splitlines()[-1] == "t|é"
         assert line in first.process.log()
         assert first.stop() == 0
     # it is said until it is repaired, with the statements that the line gives

@@ -42,6 +42,17 @@ class Ledger:
         """
         await asyncio.gather(*(self._write(filling) for _ in range(WRITERS)))
 
+    async def wait_for(self, rows: int, writing: asyncio.Task[None]) -> None:
+        """Wait until more rows have been acknowledged.
+
+        :raises AssertionError: the writers were lost before
+        """
+        target = len(self.acknowledged) + rows
+        while len(self.acknowledged) < target:
+            if writing.done():
+                raise AssertionError(f"no more rows after {len(self.acknowledged)}: {self.errors[-1]}")
+            await asyncio.sleep(0.01)
+
     async def _write(self, filling: int) -> None:
         try:
             connection = await self.connect()
