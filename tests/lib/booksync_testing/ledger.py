@@ -14,7 +14,7 @@ WRITERS = 4
 CONNECT_SECONDS = 60.0
 
 # what a client sees when its server dies, or refuses for want of space
-LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError)
 
 
 @dataclass
