@@ -220,7 +220,8 @@ def format_report(
         [
             "# The database image",
             "",
-            f"Made by `.venv/bin/python bench/postgres.py` on {cores} cores ({model}); load average at its end {load:.1f}.",
+            f"Made by `.venv/bin/python bench/postgres.py` on {cores} cores ({model}),",
+            f"load average {load:.1f} at its end.",
             "",
             "| what | measured | goal |",
             "|---|---|---|",
@@ -236,8 +237,9 @@ def format_report(
             "|---|---|---|---|",
             *(f"| {found.width} | {found.recall:.3f} | {found.rate:.0f} | {found.p95:.1f} ms |" for found in searches),
             "",
-            "Published for pgvector at accuracy 0.99, 100,000 vectors of 384 dimensions on a 1 GB machine: 580 QPS, p95 24 ms.",
-            f"The vectors are {CLUSTERS:,} clusters of normal noise; recall is against an exact search of {QUERIES} queries.",
+            "Published for pgvector at accuracy 0.99, 100,000 vectors of 384 dimensions on a 1 GB machine: 580 QPS,",
+            f"p95 24 ms. The vectors here are {CLUSTERS:,} clusters of normal noise; recall is against an exact search",
+            f"of {QUERIES} queries.",
             "",
         ]
     )

@@ -23,6 +23,7 @@ let
     initialisation = [
       "initialisation"
       "isolation"
+      "services"
     ];
     upgrade = [ "upgrade" ];
     backup = [ "backup" ];
@@ -31,6 +32,13 @@ let
       "disk_full"
     ];
   };
+
+  services = [
+    "common"
+    "auth"
+    "data"
+    "prediction"
+  ];
 
   # how often the server is killed in the middle of writes; emulation is some twenty times slower
   shortRounds = {
@@ -67,15 +75,25 @@ let
         tests = map (file: "tests/postgres/test_${file}.py") files;
         groups = [
           "test"
-          "common"
+          "auth"
+          "data"
         ];
+        # all that the Prediction API's migrations need
+        wheels = [ "pgvector" ];
+        pythonPath = map (name: "services/${name}/src") services;
         sources = {
           "pyproject.toml" = ../../pyproject.toml;
           "tests/lib" = ../../tests/lib;
           "tests/postgres" = ../../tests/postgres;
           "deploy/scripts" = ../../deploy/scripts;
           "deploy/init-db.sql" = ../../deploy/init-db.sql;
-        };
+        }
+        // listToAttrs (
+          map (name: {
+            name = "services/${name}/src";
+            value = ../../services + "/${name}/src";
+          }) services
+        );
         env = {
           BOOKSYNC_IMAGES = layoutOf architecture;
           BOOKSYNC_ARCH = architecture;

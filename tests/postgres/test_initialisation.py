@@ -157,10 +157,7 @@ def test_the_guides_script_for_another_database_is_explained(sandbox: Sandbox, s
 
 def make_guides_database(server: Server) -> None:
     """Make what a family has that followed the guide on another image: no schemas, everything in public."""
-    drop = "".join(
-        f"DROP SCHEMA {name}; DROP OWNED BY booksync_{name}; DROP ROLE booksync_{name};" for name in guide.SERVICES
-    )
-    server.query(drop + guide.ANNEX_B + guide.TABLES, database="booksync")
+    server.query(guide.WITHOUT_OURS + guide.ANNEX_B + guide.TABLES, database="booksync")
 
 
 def test_a_database_of_the_guide_is_repaired_without_losing_a_row(server: Server) -> None:

@@ -20,6 +20,11 @@ ANNEX_B = "\n".join(
     ]
 )
 
+# takes away what the image's own initialisation has made: on another image it never was
+WITHOUT_OURS = "".join(
+    f"DROP SCHEMA {name}; DROP OWNED BY booksync_{name}; DROP ROLE booksync_{name};" for name in SERVICES
+)
+
 # an administrator migrated, so the default privileges gave every role everything; names and an index as ours
 TABLES = """
 CREATE TABLE users (id serial CONSTRAINT users_pkey PRIMARY KEY, username text, email text UNIQUE);
