@@ -129,13 +129,23 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 SQL
 }
 
+# busybox hands on what is not xz as it is
+check_xz() {
+    if [[ $(head -c 6 "$1" | xxd -p) != fd377a585a00 ]]; then
+        say "$1 is not compressed by xz"
+        return 1
+    fi
+}
+
 run_script() {
     case $1 in
         *.sh) if [[ -x $1 ]]; then "$1"; else . "$1"; fi ;;
         *.sql) docker_process_sql --file="$1" ;;
         *.sql.gz) gunzip -c "$1" | docker_process_sql ;;
-        # busybox hands on what is not xz as it is
-        *.sql.xz) unxz -t "$1"; unxz -c "$1" | docker_process_sql ;;
+        *.sql.xz)
+            check_xz "$1"
+            unxz -c "$1" | docker_process_sql
+            ;;
         *.sql.zst) zstd -d -c "$1" | docker_process_sql ;;
         *) say "ignoring $1: not .sh, .sql, .sql.gz, .sql.xz or .sql.zst" ;;
     esac >&2
