@@ -1,6 +1,7 @@
 # What people expect of the database image, on both architectures; storms are short here and long in `check --long`.
 {
   locks,
+  platform,
   builders,
   images,
   testTools,
@@ -48,6 +49,16 @@ let
   longRounds = {
     amd64 = 20;
     arm64 = 2;
+  };
+
+  # greenlet, with which the migrations run, is C++
+  libstdcxx = builders.mkDebianTree {
+    name = "libstdcxx";
+    inherit (platform) architecture;
+    packages = [
+      "libgcc-s1"
+      "libstdc++6"
+    ];
   };
 
   layoutOf =
@@ -99,6 +110,7 @@ let
           BOOKSYNC_ARCH = architecture;
           BOOKSYNC_TEST_TOOLS = testTools;
           BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
+          LD_LIBRARY_PATH = "${libstdcxx}/usr/lib/${platform.triplet}";
           BOOKSYNC_ROUNDS = toString rounds.${architecture};
           BOOKSYNC_OLD_PGVECTOR = builders.mkDebianTree {
             name = "pgvector-old-${architecture}";
