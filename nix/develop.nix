@@ -11,9 +11,11 @@ let
     "common"
     "auth"
     "data"
+    "prediction-onnx"
     "test"
     "lint"
     "build"
+    "model"
   ];
 in
 {
