@@ -44,8 +44,8 @@ in
     wheels = "prediction-onnx";
     modelFormat = "onnx";
     dropFromWheels = [
-      # the library for C: the module for Python has all of it, and needs no library of other devices
-      "onnxruntime/capi/libonnxruntime*"
+      # the library for C: the module for Python has all of it
+      "onnxruntime/capi/libonnxruntime.so*"
       # for those who make models
       "onnxruntime/backend"
       "onnxruntime/datasets"

@@ -1,7 +1,10 @@
 """What turns texts into vectors, whatever runs it."""
 
+import atexit
 import os
+import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -11,6 +14,8 @@ Backend = Literal["torch", "onnx"]
 
 #: More threads than this make a batch of a family's library no faster, and starve everything else on a Raspberry Pi.
 MAX_THREADS = 4
+#: How long the end of the process waits for a batch: less than a container is given to stop.
+EXIT_SECONDS = 8
 
 
 class ModelMissingError(FatalError):
@@ -54,6 +59,18 @@ class LoadEncoder(Protocol):
 def count_threads() -> int:
     """Return how many threads a batch may take."""
     return min(MAX_THREADS, len(os.sched_getaffinity(0)))
+
+
+@cache
+def computing() -> threading.Lock:
+    """Return what is held while a library computes, so that the end of the process waits for it.
+
+    A daemon thread that comes back to Python after the interpreter's end is ended where it is. Inside a library's C++
+    that aborts the whole process; where it waits for this lock it does no harm.
+    """
+    lock = threading.Lock()
+    atexit.register(lock.acquire, timeout=EXIT_SECONDS)
+    return lock
 
 
 def describe(error: Exception) -> str:

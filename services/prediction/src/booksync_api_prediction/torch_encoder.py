@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from booksync_api_prediction.encoder import Backend, DeviceMissingError, ModelMissingError, count_threads
+from booksync_api_prediction.encoder import Backend, DeviceMissingError, ModelMissingError, computing, count_threads
 
 
 class TorchEncoder:
@@ -57,7 +57,8 @@ class TorchEncoder:
 
     def encode(self, texts: Sequence[str]) -> list[list[float]]:
         """Return a vector of length 1 for each text."""
-        vectors = self._model.encode(
-            list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
-        )
+        with computing():
+            vectors = self._model.encode(
+                list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
+            )
         return [[float(value) for value in vector] for vector in vectors]
