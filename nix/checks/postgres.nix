@@ -55,10 +55,7 @@ let
   libstdcxx = builders.mkDebianTree {
     name = "libstdcxx";
     inherit (platform) architecture;
-    packages = [
-      "libgcc-s1"
-      "libstdc++6"
-    ];
+    packages = [ "libstdc++6" ];
   };
 
   layoutOf =
@@ -110,7 +107,7 @@ let
           BOOKSYNC_ARCH = architecture;
           BOOKSYNC_TEST_TOOLS = testTools;
           BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
-          LD_LIBRARY_PATH = "${libstdcxx}/usr/lib/${platform.triplet}";
+          BOOKSYNC_LIBSTDCXX = "${libstdcxx}/usr/lib/${platform.triplet}/libstdc++.so.6";
           BOOKSYNC_ROUNDS = toString rounds.${architecture};
           BOOKSYNC_OLD_PGVECTOR = builders.mkDebianTree {
             name = "pgvector-old-${architecture}";

@@ -1,5 +1,6 @@
 """The database image for BOOKSYNC_ARCH, unpacked once a run, and an empty data directory for each test."""
 
+import ctypes
 import os
 import shutil
 import tempfile
@@ -12,6 +13,10 @@ from booksync_testing.sandbox import Sandbox, load_tools
 from booksync_testing.service import unpack
 
 IMAGE = "booksync-postgres"
+
+# greenlet needs it, and the builder's libc has none; a library that is loaded already is taken by its name
+if "BOOKSYNC_LIBSTDCXX" in os.environ:
+    ctypes.CDLL(os.environ["BOOKSYNC_LIBSTDCXX"], ctypes.RTLD_GLOBAL)
 
 
 def remove_tree(directory: Path) -> None:
