@@ -104,7 +104,7 @@ def format_report(measured: dict[str, dict[str, Figures]]) -> str:
 
 
 CHOICE = (
-    "gzip is the default: every client and registry reads it, the older Dockers of NAS systems among them. zstd's media",
+    "gzip is the default: every client and registry reads it, also the older Dockers of NAS systems. zstd's media",
     "type is of the OCI image specification 1.1; containerd, podman and newer Dockers read it.",
     "`nix build .#images-zstd` makes the images with it, with digests of their own; push them with",
     "`BOOKSYNC_IMAGES=$PWD/result nix run .#push -- ...`.",
