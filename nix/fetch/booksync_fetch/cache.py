@@ -76,7 +76,9 @@ class Cache:
         target = self.path(sha256, name)
         target.parent.mkdir(parents=True, exist_ok=True)
         source.chmod(0o644)
-        return source.replace(target)
+        kept = source.replace(target)
+        self.partial(sha256).unlink(missing_ok=True)
+        return kept
 
 
 @contextmanager

@@ -117,7 +117,7 @@ class Fetch:
             ),
         ]
         with progress.shown():
-            run_jobs(jobs)
+            run_jobs(jobs, progress)
             for artifact in absent:
                 if artifact.kind == "python":
                     download_python(artifact, self.go, self.cache, progress)
@@ -135,9 +135,10 @@ class Fetch:
         return target
 
 
-def run_jobs(jobs: Sequence[Callable[[], Any]]) -> None:
+def run_jobs(jobs: Sequence[Callable[[], Any]], progress: Progress) -> None:
     """Run downloads side by side.
 
+    :param progress: tells those that run when the fetch is interrupted
     :raises BootstrapError: a download failed, after those that ran have ended; or files are superseded, after all
         others have come
     """
@@ -151,9 +152,11 @@ def run_jobs(jobs: Sequence[Callable[[], Any]]) -> None:
                     superseded.append(str(failure))
                 elif failure is not None:
                     raise failure
-        except BaseException:
+        except BaseException as error:
             for future in running:
                 future.cancel()
+            if not isinstance(error, Exception):
+                progress.cancelled.set()
             raise
     if superseded:
         raise BootstrapError(
