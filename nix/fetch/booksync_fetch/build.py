@@ -48,11 +48,6 @@ def format_table(results: Sequence[Path]) -> str:
     return "\n".join(dict.fromkeys(lines))
 
 
-def is_built(nix: Nix, attributes: Sequence[str]) -> bool:
-    """Tell whether the outputs of attributes are in the store already."""
-    return not nix.find_missing(nix.find_outputs(nix.find_derivations(attributes)))
-
-
 def run_checks(nix: Nix, attributes: Sequence[str]) -> tuple[list[str], list[str]]:
     """Build checks, going on after failures.
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -25,18 +26,22 @@ def run_program(
     :raises CancelledError: the fetch was interrupted
     """
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True, **options) as process:
-        while True:
-            try:
-                output, errors = process.communicate(timeout=POLL if progress else None)
-                break
-            except subprocess.TimeoutExpired:
-                if progress and progress.cancelled.is_set():
-                    process.terminate()
-            except KeyboardInterrupt:
-                # from a terminal it has got the same signal already; a second one does no harm
-                process.send_signal(signal.SIGINT)
-                process.communicate()
-                raise
+        output, errors = wait_for(process, progress)
     if progress:
         progress.ensure_wanted()
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def wait_for(process: subprocess.Popen[str], progress: Progress | None) -> tuple[str, str]:
+    """Wait until a program ends, and ask it to when it shall not go on; return what it has written."""
+    try:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.communicate(timeout=POLL if progress else None)
+            if progress and progress.cancelled.is_set():
+                process.terminate()
+    except KeyboardInterrupt:
+        # from a terminal it has got the same signal already; a second one does no harm
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+        raise
