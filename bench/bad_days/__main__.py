@@ -1,0 +1,111 @@
+"""Live every bad day of `./bootstrap` and write bench/bad-days.md: `.venv/bin/python -m bench.bad_days SYSTEM [DAY]...`.
+
+SYSTEM is the folder of an empty Debian that can reach its apt mirror (`debootstrap --variant=minbase trixie SYSTEM`).
+It stays as it is: each day has an overlay over it. Needs root, 15 GB of disk below TMPDIR, and a cache that
+`./bootstrap build auth` has filled. With DAYs named, nothing is written.
+"""
+
+import argparse
+import datetime
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench.bad_days import fetching, surroundings
+from bench.bad_days.machine import ROOT, make_machine
+from bench.bad_days.steps import Days, Step
+from booksync_fetch.cache import default_folder
+from booksync_fetch.locks import load_locks, parse_artifacts
+from booksync_fetch.nix import Nix, builder_system
+from booksync_fetch.plan import list_wanted
+from booksync_fetch.progress import say
+
+REPORT = ROOT / "bench/bad-days.md"
+
+DAYS: dict[str, Callable[[Days], Iterator[Step]]] = {
+    "no network": fetching.no_network,
+    "a slow connection": fetching.slow,
+    "a cut connection": fetching.cut,
+    "a wrong hash": fetching.wrong_hash,
+    "a changed cache": fetching.changed_cache,
+    "superseded packages": fetching.superseded,
+    "a full disk": surroundings.full_disk,
+    "no apt": surroundings.no_apt,
+    "no pip": surroundings.no_pip,
+    "another architecture": surroundings.architecture,
+    "^C": surroundings.interrupt,
+    "two runs at once": surroundings.two_runs,
+    "a garbage collection": surroundings.garbage,
+    "a read-only home": surroundings.read_only,
+    "Nix's daemon": surroundings.daemon,
+    "no sandbox": surroundings.no_sandbox,
+}
+
+
+def live(names: list[str], *, system: Path, cache: Path) -> dict[str, list[Step]]:
+    """Live days by their names and return what came of each step."""
+    known = parse_artifacts(load_locks(ROOT / "nix/lock"))
+    derivations = Nix(ROOT).load_derivations([f"packages.{builder_system()}.booksync-api-auth"])
+    artifacts = [known[wanted.key] for wanted in list_wanted(derivations)]
+    came: dict[str, list[Step]] = {}
+    with make_machine([system], cache) as machine:
+        say("bad days: installing what ./bootstrap needs")
+        if (done := machine.run("./bootstrap --help")).code:
+            raise SystemExit(
+                f"./bootstrap --help on {system}: expected it to install what is missing, got:\n{done.output}"
+            )
+        days = Days(empty=system, ready=[machine.work / "upper", system], cache=cache, artifacts=artifacts)
+        for name in names:
+            came[name] = []
+            for step in DAYS[name](days):
+                say(f"bad days: {name}: {step.what}: status {step.code}: {step.line}")
+                if step.wrong:
+                    say(f"bad days: NOT AS IT SHOULD BE: {step.wrong}")
+                came[name].append(step)
+    return came
+
+
+def format_report(came: dict[str, list[Step]], *, release: str) -> str:
+    """Return the report as Markdown."""
+    lines = [
+        "# Bad days",
+        "",
+        f"Made by `.venv/bin/python -m bench.bad_days SYSTEM` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}: "
+        f"`./bootstrap fetch auth` or `build auth` on an empty {release}, each day",
+        "on a machine of its own (an overlay and namespaces), with a mirror and a package index on loopback that fail",
+        "as they are told to. A day that is not as it should be would say so here.",
+        "",
+        "| day | run | status | what a person sees | |",
+        "|---|---|---|---|---|",
+    ]
+    for name, steps in came.items():
+        for position, step in enumerate(steps):
+            shown = re.sub(r"\s+", " ", step.line).replace("|", "\\|")
+            shown = shown if len(shown) < 240 else f"{shown[:240]} …"
+            mark = "**not as it should be**" if step.wrong else ""
+            lines.append(f"| {name if position == 0 else ''} | {step.what} | {step.code} | {shown} | {mark} |")
+    return "\n".join([*lines, ""])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("system", type=Path, metavar="SYSTEM")
+    parser.add_argument("days", nargs="*", metavar="DAY", help=", ".join(DAYS))
+    parser.add_argument("--cache", type=Path, default=default_folder(), help="default: %(default)s")
+    options = parser.parse_args()
+    if unknown := [name for name in options.days if name not in DAYS]:
+        parser.error(f"there is no such day: {', '.join(unknown)}")
+    came = live(options.days or list(DAYS), system=options.system.absolute(), cache=options.cache.absolute())
+    if not options.days:
+        names = dict(
+            line.split("=", 1) for line in (options.system / "etc/os-release").read_text().splitlines() if line
+        )
+        REPORT.write_text(format_report(came, release=json.loads(names["PRETTY_NAME"])))
+        print(REPORT)
+    return 1 if any(step.wrong for steps in came.values() for step in steps) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Bad days of a machine: what it lacks, and what happens to a run on it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+from bench.bad_days.machine import make_machine
+from bench.bad_days.mirror import Faults, serve
+from bench.bad_days.steps import BUILD, FETCH, FETCHED, INDEX, Days, Step, check
+
+INTERRUPTED = 130
+#: Moments of ^C, in seconds after the start: the shell, imports, evaluation, downloads, the store, builds.
+MOMENTS = (0.02, 0.1, 0.2, 0.3, 0.5, 1, 2, 4, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 50)
+
+
+def full_disk(days: Days) -> Iterator[Step]:
+    small = "mount -t tmpfs -o size=150m tmpfs {place}"
+    with make_machine(days.ready, days.cache) as machine, serve(days.packages, days.cache) as mirror:
+        done = machine.run(f"mkdir -p /nix; {small.format(place='/nix')}; {BUILD}")
+        yield check("a store without room", done, code=1, line=r"^bootstrap: /nix.*expected .* of free disk space.*")
+        # the room goes while files come, after it was counted
+        script = f"mkdir /full; mount -t tmpfs -o size=1g tmpfs /full; cp -r /cache/files /cache/go-modules /full; cd /src; {days.forget.replace('/cache', '/full')}; (sleep 12; dd if=/dev/zero of=/full/other bs=1M) 2>/dev/null & {FETCH}; code=$?; rm /full/other; {FETCH} >&2 || exit 99; exit $code"
+        mirror.begin(Faults(rate=1_000_000))
+        done = machine.run(script, environment={**mirror.environment, "BOOKSYNC_CACHE": "/full"})
+        yield check("the cache's disk fills while files come", done, code=1, line=r"^bootstrap: .*[Nn]o space left.*")
+        yield Step(
+            "with room again", 0, "", "" if re.search(FETCHED, done.output, re.MULTILINE) else "it did not go on"
+        )
+    with make_machine(days.ready, days.cache) as machine:
+        script = f"mkdir -p /nix; mount -t tmpfs -o size=4g tmpfs /nix; {FETCH}; dd if=/dev/zero of=/nix/other bs=1M 2>/dev/null; truncate -s -60M /nix/other; nix build .#booksync-api-auth --extra-experimental-features 'nix-command flakes' --option build-users-group ''; code=$?; echo ended with $code; rm /nix/other; {BUILD}"
+        done = machine.run(script)
+        yield check("the store's disk fills during a build", done, code=0, line=r".*[Nn]o space left.*")
+        yield check("with room again", done, code=0, line=INDEX)
+
+
+def no_apt(days: Days) -> Iterator[Step]:
+    with make_machine([days.empty], days.cache) as machine:
+        done = machine.run(f"rm /usr/bin/apt-get; {FETCH}")
+        yield check("no apt, nothing installed", done, code=1, line=r"^bootstrap: expected Python 3.*without apt-get.*")
+    with make_machine(days.ready, days.cache) as machine:
+        done = machine.run(f"{days.forget}; rm /usr/bin/apt-get; {FETCH}")
+        yield check("no apt, all installed", done, code=1, line=r"^bootstrap: expected apt, to know a Debian mirror.*")
+        with serve(days.packages, days.cache) as mirror:
+            yield check("DEBIAN_MIRROR", machine.run(FETCH, environment=mirror.environment), code=0, line=FETCHED)
+
+
+def no_pip(days: Days) -> Iterator[Step]:
+    with make_machine(days.ready, days.cache) as machine:
+        remove = "dpkg --purge --force-depends python3-pip >/dev/null"
+        done = machine.run(f"{remove}; mv /usr/bin/apt-get /usr/bin/apt-gone; {FETCH}")
+        yield check(
+            "no pip, no apt", done, code=1, line=r"^bootstrap: expected Python 3.*install yourself: python3-pip"
+        )
+        done = machine.run(f"mv /usr/bin/apt-gone /usr/bin/apt-get; {FETCH}")
+        yield check("apt is there", done, code=0, line=FETCHED)
+
+
+def architecture(days: Days) -> Iterator[Step]:
+    for what, lower in (("nothing installed", [days.empty]), ("all installed", days.ready)):
+        with make_machine(lower, days.cache) as machine:
+            done = machine.run(f"setarch i686 {FETCH}; code=$?; command -v git; exit $code")
+            yield check(what, done, code=1, line=r"^bootstrap: expected Linux on x86_64 or aarch64, got Linux .*i686.*")
+
+
+def interrupt(days: Days) -> Iterator[Step]:
+    with make_machine(days.ready, days.cache) as machine, serve(days.packages, days.cache) as mirror:
+        machine.run(days.forget)
+        mirror.begin(Faults(rate=2_000_000))
+        codes, wrong = [], []
+        for moment in MOMENTS:
+            running = machine.start(BUILD, environment=mirror.environment)
+            time.sleep(moment)
+            running.interrupt()
+            done = running.end(60)
+            codes.append(done.code)
+            if done.code not in (INTERRUPTED, 0) or "Traceback" in done.output:
+                wrong.append(f"after {moment} s: status {done.code}, {done.output[-2000:]}")
+        yield Step(f"^C after {', '.join(map(str, MOMENTS))} s", max(codes), f"statuses {codes}", "\n".join(wrong))
+        yield check("at last", machine.run(BUILD, environment=mirror.environment), code=0, line=INDEX)
+    with make_machine([days.empty], days.cache) as machine:
+        running = machine.start("./bootstrap --help")
+        time.sleep(12)
+        running.interrupt()
+        yield Step("^C while packages are installed", (done := running.end(120)).code, done.last, "")
+        yield check("again", machine.run("./bootstrap --help"), code=0, line="^usage: .*")
+
+
+def two_runs(days: Days) -> Iterator[Step]:
+    script = f"{days.forget}; {BUILD} > /one 2>&1 & {BUILD} > /two 2>&1; two=$?; wait $!; echo ended with $? and $two; cat /one /two"
+    with make_machine(days.ready, days.cache) as machine, serve(days.packages, days.cache) as mirror:
+        done = machine.run(script, environment=mirror.environment)
+        yield check("two builds begun together", done, code=0, line="^ended with 0 and 0$")
+        yield check("one waits for the other", done, code=0, line=r"^fetch: another run has /cache; waiting.*")
+        found = set(re.findall(INDEX, done.output, re.MULTILINE))
+        yield Step("both say", done.code, " and ".join(found), "" if len(found) == 1 else done.output[-2000:])
+
+
+def garbage(days: Days) -> Iterator[Step]:
+    with make_machine(days.ready, days.cache) as machine:
+        done = machine.run(
+            f"{FETCH} && nix-store --gc --option build-users-group '' 2>&1 | tail -n 1; {FETCH}", network=False
+        )
+        yield check(
+            "a collection after the fetch", done, code=0, line=r"^fetch: \d+ artifacts .* in the store, 0 of them new"
+        )
+        done = machine.run(
+            f"rm -rf .nix-roots result; nix-store --gc --option build-users-group '' >/dev/null 2>&1; {FETCH}",
+            network=False,
+        )
+        yield check(
+            "a store without artifacts, no network",
+            done,
+            code=0,
+            line=r"^fetch: (\d+) artifacts .*, [1-9]\d* of them new",
+        )
+        script = f"rm -rf /nix; {FETCH}; nix-store --gc --option build-users-group '' >/dev/null 2>&1; {FETCH}"
+        done = machine.run(script, network=False)
+        yield check(
+            "/nix removed, roots' links left, then a collection", done, code=0, line=r"^fetch: .*, 0 of them new"
+        )
+
+
+def read_only(days: Days) -> Iterator[Step]:
+    home = "mount --bind /root /root; mount -o remount,ro,bind /root"
+    with make_machine(days.ready, days.cache) as machine:
+        done = machine.run(f"{home}; unset BOOKSYNC_CACHE; {BUILD}", network=False)
+        yield check("a read-only home", done, code=1, line=r"^bootstrap: /root/\.cache/booksync: expected a folder.*")
+        yield check("BOOKSYNC_CACHE", machine.run(f"{home}; {BUILD}", network=False), code=0, line=INDEX)
+    with make_machine(days.ready, days.cache) as machine:
+        done = machine.run(f"mount -o remount,ro,bind /src; {FETCH}", network=False)
+        yield check("a read-only checkout", done, code=1, line=r"^bootstrap: /src: expected a checkout.*")
+
+
+def daemon(days: Days) -> Iterator[Step]:
+    script = f"groupadd nixbld; for n in 1 2 3; do useradd -g nixbld -G nixbld -M -s /usr/sbin/nologin nixbld$n; done; useradd -m -u 1000 user; chown -R user /src /cache; (nix-daemon >/daemon.log 2>&1 &); sleep 2; setpriv --reuid=1000 --regid=1000 --clear-groups env HOME=/home/user NIX_REMOTE=daemon {BUILD}"
+    with make_machine(days.ready, days.cache) as machine:
+        yield check("a user, through nix-daemon", machine.run(script, network=False), code=0, line=INDEX)
+
+
+def no_sandbox(days: Days) -> Iterator[Step]:
+    with make_machine(days.ready, days.cache) as machine:
+        done = machine.run(BUILD, environment={"NIX_CONFIG": "sandbox = false"}, network=False)
+        yield check("sandbox = false", done, code=0, line=INDEX)
