@@ -1,12 +1,12 @@
-"""Live every bad day of `./bootstrap` and write bench/bad-days.md: `.venv/bin/python -m bench.bad_days SYSTEM [DAY]...`.
+"""Live the bad days of `./bootstrap` and write bench/bad-days.md: `.venv/bin/python -m bench.bad_days SYSTEM [DAY]...`.
 
 SYSTEM is the folder of an empty Debian that can reach its apt mirror (`debootstrap --variant=minbase trixie SYSTEM`).
 It stays as it is: each day has an overlay over it. Needs root, 15 GB of disk below TMPDIR, and a cache that
-`./bootstrap build auth` has filled. With DAYs named, nothing is written.
+`./bootstrap fetch` has filled. With DAYs named, nothing is written.
 """
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import re
 import sys
@@ -16,11 +16,15 @@ from pathlib import Path
 from bench.bad_days import fetching, surroundings
 from bench.bad_days.machine import ROOT, make_machine
 from bench.bad_days.steps import Days, Step
+
 from booksync_fetch.cache import default_folder
 from booksync_fetch.locks import load_locks, parse_artifacts
 from booksync_fetch.nix import Nix, builder_system
 from booksync_fetch.plan import list_wanted
 from booksync_fetch.progress import say
+
+#: What the days fetch.
+IMAGES = ("booksync-api-auth", "booksync-postgres")
 
 REPORT = ROOT / "bench/bad-days.md"
 
@@ -47,7 +51,7 @@ DAYS: dict[str, Callable[[Days], Iterator[Step]]] = {
 def live(names: list[str], *, system: Path, cache: Path) -> dict[str, list[Step]]:
     """Live days by their names and return what came of each step."""
     known = parse_artifacts(load_locks(ROOT / "nix/lock"))
-    derivations = Nix(ROOT).load_derivations([f"packages.{builder_system()}.booksync-api-auth"])
+    derivations = Nix(ROOT).load_derivations([f"packages.{builder_system()}.{image}" for image in IMAGES])
     artifacts = [known[wanted.key] for wanted in list_wanted(derivations)]
     came: dict[str, list[Step]] = {}
     with make_machine([system], cache) as machine:
@@ -72,8 +76,8 @@ def format_report(came: dict[str, list[Step]], *, release: str) -> str:
     lines = [
         "# Bad days",
         "",
-        f"Made by `.venv/bin/python -m bench.bad_days SYSTEM` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}: "
-        f"`./bootstrap fetch auth` or `build auth` on an empty {release}, each day",
+        f"Made by `.venv/bin/python -m bench.bad_days SYSTEM` on {dt.datetime.now(dt.UTC):%Y-%m-%d}: "
+        f"`./bootstrap fetch auth postgres` or `build auth` on an empty {release}, each day",
         "on a machine of its own (an overlay and namespaces), with a mirror and a package index on loopback that fail",
         "as they are told to. A day that is not as it should be would say so here.",
         "",

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECKOUT = "/src"
+RUN_LIMIT = 1800.0  # s
 CACHE = "/cache"
-HOME = "/root"
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 #: Mounts an overlay of the folders $2 with $1/upper above them at $1/root, makes it / and runs the rest. Below $1 stand
@@ -98,38 +97,28 @@ class Machine:
     lower: Sequence[Path]
     cache: Path
 
-    def start(
-        self,
-        script: str,
-        *,
-        environment: Mapping[str, str] | None = None,
-        network: bool = True,
-        user: int = 0,
-    ) -> Running:
-        """Start a shell script in the checkout.
+    def start(self, script: str, *, environment: Mapping[str, str] | None = None, network: bool = True) -> Running:
+        """Start a shell script in the checkout, as root.
 
         :param network: whether it has more than a loopback that is down
-        :param user: as whom it runs
         """
         variables = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": HOME if user == 0 else "/home/user",
+            "HOME": "/root",
             "BOOKSYNC_CACHE": CACHE,
             "LANG": "C.UTF-8",
             **({"PIP_CERT": AUTHORITIES, "SSL_CERT_FILE": AUTHORITIES} if network else {}),
             **(environment or {}),
         }
         words = ["env", "-i", *(f"{name}={value}" for name, value in variables.items())]
-        if user:
-            words += ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
         namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--ipc", "--uts", *([] if network else ["--net"])]
         lower = ":".join(str(folder) for folder in self.lower)
         enter = ["sh", "-c", ENTER, "enter", str(self.work), lower, str(self.cache)]
         return Running(["unshare", *namespaces, *enter, *words, "sh", "-c", script])
 
-    def run(self, script: str, *, timeout: float = 1200, **options: object) -> Done:
-        """Run a shell script to its end; the options are those of :meth:`start`."""
-        return self.start(script, **options).end(timeout)  # type: ignore[arg-type]
+    def run(self, script: str, *, environment: Mapping[str, str] | None = None, network: bool = True) -> Done:
+        """Run a shell script to its end; the parameters are those of :meth:`start`."""
+        return self.start(script, environment=environment, network=network).end(RUN_LIMIT)
 
 
 @contextmanager
@@ -138,7 +127,7 @@ def make_machine(lower: Sequence[Path], cache: Path, *, filled: bool = True) -> 
 
     :param filled: whether its cache has what ``cache`` has
     """
-    work = Path(tempfile.mkdtemp(prefix="day-", dir=os.environ.get("TMPDIR", "/var/tmp")))
+    work = Path(tempfile.mkdtemp(prefix="day-", dir=os.environ.get("TMPDIR", "/var/tmp")))  # noqa: S108 - a disk, not /tmp
     try:
         for name in ("root", "upper", "work", "cache", "cache-work", "empty"):
             (work / name).mkdir()

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.bad_days.machine import Done
+
 from booksync_fetch.locks import Artifact
 
-FETCH = "./bootstrap fetch auth"
+#: With postgres come wheels that are large enough to go on after a cut.
+FETCH = "./bootstrap fetch auth postgres"
 BUILD = "./bootstrap build auth"
 FETCHED = r"^fetch: \d+ artifacts .* are in the store.*"
 INDEX = r"^booksync-api-auth +index +sha256:[0-9a-f]{64}$"

@@ -1,4 +1,4 @@
-"""Room is asked for what is not built yet, every artifact is wanted, and each Nix's account of a build is understood."""
+"""Room is asked for what is not built yet, every artifact is wanted, and each Nix is understood."""
 
 from __future__ import annotations
 
