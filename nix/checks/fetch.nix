@@ -9,7 +9,12 @@
       "tests/fetch" = ../../tests/fetch;
       "nix/fetch" = ../fetch;
       "nix/inputs.json" = ../inputs.json;
+      "bootstrap" = ../../bootstrap;
     };
+    env.BOOKSYNC_SHELL = builtins.toJSON [
+      "${builders.busybox}/bin/busybox"
+      "sh"
+    ];
     pythonPath = [ "nix/fetch" ];
   };
 }

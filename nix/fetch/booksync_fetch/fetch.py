@@ -75,7 +75,7 @@ class Fetch:
     def add(self, artifact: Artifact, nix: Nix, *, expected: str) -> None:
         """Put one artifact into the store.
 
-        :raises BootstrapError: its file in the cache has changed since it was verified (it is removed), or a lock is wrong
+        :raises BootstrapError: its file has changed since it was verified (and is removed), or a lock is wrong
         """
         source = self.make_store_object(artifact)
         try:
