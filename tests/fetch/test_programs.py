@@ -1,6 +1,5 @@
 """A program that runs for a fetch ends in order when the fetch is interrupted, and is waited for."""
 
-import json
 import os
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 from booksync_fetch.programs import run_program
 from booksync_fetch.progress import Progress
 
-SHELL = json.loads(os.environ.get("BOOKSYNC_SHELL", '["/bin/sh"]'))
+SHELL = [os.environ["BOOKSYNC_BUSYBOX"], "sh"] if "BOOKSYNC_BUSYBOX" in os.environ else ["/bin/sh"]
 WAIT_LIMIT_S = 10
 
 
