@@ -49,6 +49,12 @@ def port() -> int:
         return number
 
 
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the database is begun once for all tests that do not care."""
+    return tmp_path_factory.mktemp("apps") / "database"
+
+
 @contextmanager
 def start(directory: Path, port: int) -> Iterator[Running]:
     """Start a database and wait until it lets clients in."""
@@ -107,8 +113,8 @@ async def run(address: str, *statements: str) -> object:
         await connection.close()
 
 
-def test_what_it_prints_is_what_works(tmp_path: Path, port: int) -> None:
-    with start(tmp_path / "database", port) as database:
+def test_what_it_prints_is_what_works(directory: Path, port: int) -> None:
+    with start(directory, port) as database:
         tests = database.addresses["TEST_DATABASE_URL", ""]
         assert asyncio.run(run(tests, "CREATE DATABASE other", "SELECT count(*) FROM pg_database")) == 5
         assert (
@@ -121,14 +127,14 @@ def test_what_it_prints_is_what_works(tmp_path: Path, port: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_it_is_shut_down_in_order(tmp_path: Path, port: int, number: signal.Signals) -> None:
-    with start(tmp_path / "database", port) as database:
+def test_it_is_shut_down_in_order(directory: Path, port: int, number: signal.Signals) -> None:
+    with start(directory, port) as database:
         assert database.end(number) == 0
-    assert "database system is shut down" in (tmp_path / "database.log").read_text()
+    assert "database system is shut down" in directory.with_suffix(".log").read_text()
 
 
-def test_a_second_interrupt_kills_it_and_leaves_nothing_behind(tmp_path: Path, port: int) -> None:
-    with start(tmp_path / "database", port) as database:
+def test_a_second_interrupt_kills_it_and_leaves_nothing_behind(directory: Path, port: int) -> None:
+    with start(directory, port) as database:
         address = database.addresses["TEST_DATABASE_URL", ""]
         os.killpg(database.process.pid, signal.SIGINT)
         os.killpg(database.process.pid, signal.SIGINT)
@@ -136,8 +142,7 @@ def test_a_second_interrupt_kills_it_and_leaves_nothing_behind(tmp_path: Path, p
     assert not asyncio.run(is_ready(address))
 
 
-def test_data_outlive_it_and_nothing_is_unpacked_twice(tmp_path: Path, port: int) -> None:
-    directory = tmp_path / "database"
+def test_data_outlive_it_and_nothing_is_unpacked_twice(directory: Path, port: int) -> None:
     with start(directory, port) as database:
         auth = database.addresses["DATABASE_URL", "auth"]
         asyncio.run(run(auth, "CREATE TABLE kept AS SELECT 42 AS x", "SELECT 1"))
@@ -160,12 +165,12 @@ def test_an_image_that_was_half_unpacked_or_is_old_is_replaced(tmp_path: Path, p
     assert not (directory / "root-0123456789ab").exists()
 
 
-def test_a_port_that_is_taken_ends_it(tmp_path: Path, port: int) -> None:
+def test_a_port_that_is_taken_ends_it(directory: Path, port: int) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))
         other.listen()
         done = subprocess.run(
-            [program(), "--port", str(port), "--directory", str(tmp_path / "database")],
+            [program(), "--port", str(port), "--directory", str(directory)],
             capture_output=True,
             text=True,
             check=False,
