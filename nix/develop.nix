@@ -1,4 +1,5 @@
-# What `./bootstrap venv` links together: the locked CPython and wheels, without torch and CUDA's 4 GB.
+# What `./bootstrap venv` links together: the locked CPython and wheels, without torch and CUDA's 4 GB; and what images
+# are run with by hand.
 {
   locks,
   platform,
@@ -17,6 +18,8 @@ let
   ];
 in
 {
+  dev-busybox = builders.busybox;
+  dev-tools = builders.testTools;
   dev-python = builders.python.tree;
   dev-site = builders.mkWheelTree {
     name = "dev-site-${architecture}";

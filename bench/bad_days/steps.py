@@ -55,6 +55,16 @@ class Days:
         return [artifact for artifact in self.artifacts if artifact.kind in kinds and artifact.key not in kept]
 
     @property
+    def kept(self) -> str:
+        """Folders of the cache with what the mirror does not serve."""
+        served = self.packages
+        return " ".join(
+            f"/cache/files/{artifact.sha256}"
+            for artifact in self.artifacts
+            if artifact.sha256 and artifact not in served
+        )
+
+    @property
     def forget(self) -> str:
         """A command that empties the cache of what the mirror serves."""
         return "rm -rf " + " ".join(f"/cache/files/{artifact.sha256}" for artifact in self.packages)

@@ -12,10 +12,10 @@ from bench.bad_days.steps import BUILD, FETCH, FETCHED, INDEX, Days, Step, check
 
 COLLECT = "nix-store --gc --option build-users-group '' >/dev/null 2>&1"
 
-#: A disk of a gigabyte has the cache; twelve seconds after the start something else takes what is left.
+#: A disk of its own has the cache; twelve seconds after the start something else takes what is left of it.
 FULL_CACHE = f"""\
-mkdir /full; mount -t tmpfs -o size=1g tmpfs /full
-cp -r /cache/files /cache/go-modules /full; {{forget}}
+mkdir -p /full; mount -t tmpfs -o size=1500m tmpfs /full; mkdir /full/files
+cp -r {{kept}} /full/files; cp -r /cache/go-modules /full
 (sleep 12; dd if=/dev/zero of=/full/other bs=1M 2>/dev/null) &
 {FETCH}; code=$?; wait
 rm /full/other
@@ -67,7 +67,7 @@ def full_disk(days: Days) -> Iterator[Step]:
         yield check("a store without room", done, code=1, line=r"^bootstrap: /nix.*expected .* of free disk space.*")
         mirror.begin(Faults(rate=1_000_000))
         environment = {**mirror.environment, "BOOKSYNC_CACHE": "/full"}
-        done = machine.run(FULL_CACHE.format(forget=days.forget.replace("/cache", "/full")), environment=environment)
+        done = machine.run(FULL_CACHE.format(kept=days.kept), environment=environment)
         yield check("the cache's disk fills while files come", done, code=1, line=r"^bootstrap: .*[Nn]o space left.*")
         yield check("with room again", done, code=1, line=FETCHED)
     with make_machine(days.ready, days.cache) as machine:

@@ -12,7 +12,7 @@ from booksync_fetch.nix import Nix
 from booksync_fetch.progress import format_bytes, say
 
 #: Packages of the flake that are no images, or another name of one.
-NO_IMAGES = ("dev-python", "dev-site", "default")
+NO_IMAGES = ("dev-busybox", "dev-python", "dev-site", "dev-tools", "default")
 
 
 def complete_name(name: str, names: Sequence[str]) -> str:
