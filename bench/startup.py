@@ -103,8 +103,8 @@ def format_report(measured: dict[str, Times], *, machine: str) -> str:
     lines = [
         "# Start-up",
         "",
-        f"Made by `.venv/bin/python bench/startup.py` on {machine}: seconds from the start of the entry",
-        "point to the first healthy answer, run by bubblewrap as in the images' contract; a container engine adds to it.",
+        f"Made by `.venv/bin/python bench/startup.py` on {machine}: seconds from the start of the entry point",
+        "to the first healthy answer, run by bubblewrap as in the images' contract; a container engine adds to them.",
         f"Medians of {RUNS} starts (the slowest in brackets), asked every {POLL * 1000:.0f} ms.",
         "",
         "| image | first start, new database | `/health` | `/health/ready` | processor time | goal |",
