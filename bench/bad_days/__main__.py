@@ -2,7 +2,7 @@
 
 SYSTEM is the folder of an empty Debian that can reach its apt mirror (`debootstrap --variant=minbase trixie SYSTEM`).
 It stays as it is: each day has an overlay over it. Needs root, 15 GB of disk below TMPDIR, and a cache that
-`./bootstrap fetch` has filled. With DAYs named, nothing is written.
+`./bootstrap fetch` has filled. With DAYs named, the rows of the others stay as they were.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from bench.bad_days import fetching, surroundings
@@ -27,6 +28,7 @@ from booksync_fetch.progress import say
 IMAGES = ("booksync-api-auth", "booksync-postgres")
 
 REPORT = ROOT / "bench/bad-days.md"
+LAST = ROOT / "bench/bad-days.json"
 
 DAYS: dict[str, Callable[[Days], Iterator[Step]]] = {
     "no network": fetching.no_network,
@@ -48,12 +50,11 @@ DAYS: dict[str, Callable[[Days], Iterator[Step]]] = {
 }
 
 
-def live(names: list[str], *, system: Path, cache: Path) -> dict[str, list[Step]]:
-    """Live days by their names and return what came of each step."""
+def live(names: list[str], *, system: Path, cache: Path) -> Iterator[tuple[str, list[Step]]]:
+    """Live days by their names; yield each with what came of its steps."""
     known = parse_artifacts(load_locks(ROOT / "nix/lock"))
     derivations = Nix(ROOT).load_derivations([f"packages.{builder_system()}.{image}" for image in IMAGES])
     artifacts = [known[wanted.key] for wanted in list_wanted(derivations)]
-    came: dict[str, list[Step]] = {}
     with make_machine([system], cache) as machine:
         say("bad days: installing what ./bootstrap needs")
         if (done := machine.run("./bootstrap --help")).code:
@@ -62,13 +63,13 @@ def live(names: list[str], *, system: Path, cache: Path) -> dict[str, list[Step]
             )
         days = Days(empty=system, ready=[machine.work / "upper", system], cache=cache, artifacts=artifacts)
         for name in names:
-            came[name] = []
+            steps = []
             for step in DAYS[name](days):
                 say(f"bad days: {name}: {step.what}: status {step.code}: {step.line}")
                 if step.wrong:
                     say(f"bad days: NOT AS IT SHOULD BE: {step.wrong}")
-                came[name].append(step)
-    return came
+                steps.append(step)
+            yield name, steps
 
 
 def format_report(came: dict[str, list[Step]], *, release: str) -> str:
@@ -84,8 +85,8 @@ def format_report(came: dict[str, list[Step]], *, release: str) -> str:
         "| day | run | status | what a person sees | |",
         "|---|---|---|---|---|",
     ]
-    for name, steps in came.items():
-        for position, step in enumerate(steps):
+    for name in DAYS:
+        for position, step in enumerate(came.get(name, [])):
             shown = re.sub(r"\s+", " ", step.line).replace("|", "\\|")
             shown = shown if len(shown) < 240 else f"{shown[:240]} …"
             mark = "**not as it should be**" if step.wrong else ""
@@ -101,13 +102,19 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := [name for name in options.days if name not in DAYS]:
         parser.error(f"there is no such day: {', '.join(unknown)}")
-    came = live(options.days or list(DAYS), system=options.system.absolute(), cache=options.cache.absolute())
-    if not options.days:
-        names = dict(
-            line.split("=", 1) for line in (options.system / "etc/os-release").read_text().splitlines() if line
-        )
-        REPORT.write_text(format_report(came, release=json.loads(names["PRETTY_NAME"])))
-        print(REPORT)
+    names = dict(line.split("=", 1) for line in (options.system / "etc/os-release").read_text().splitlines() if line)
+    release = json.loads(names["PRETTY_NAME"])
+    came: dict[str, list[Step]] = {}
+    if LAST.exists():
+        came = {name: [Step(**step) for step in steps] for name, steps in json.loads(LAST.read_text()).items()}
+    for name, steps in live(
+        options.days or list(DAYS), system=options.system.absolute(), cache=options.cache.absolute()
+    ):
+        came[name] = steps
+        kept = {day: [asdict(step) for step in lived] for day, lived in came.items()}
+        LAST.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        REPORT.write_text(format_report(came, release=release))
+    print(REPORT)
     return 1 if any(step.wrong for steps in came.values() for step in steps) else 0
 
 
