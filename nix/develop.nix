@@ -1,5 +1,5 @@
-# What `./bootstrap venv` links together: the locked CPython and wheels, without torch and CUDA's 4 GB; and what images
-# are run with by hand.
+# What `./bootstrap venv` links together: the locked CPython and wheels, without torch and CUDA's 4 GB; and the programs
+# that images are run with by `./bootstrap reproduce` and bench.
 {
   locks,
   platform,
@@ -19,8 +19,8 @@ let
 in
 {
   dev-busybox = builders.busybox;
-  dev-tools = builders.testTools;
   dev-python = builders.python.tree;
+  dev-tools = builders.testTools;
   dev-site = builders.mkWheelTree {
     name = "dev-site-${architecture}";
     inherit architecture;

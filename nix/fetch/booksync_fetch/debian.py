@@ -6,12 +6,9 @@ that a newer one has superseded leaves the pool: the mirror then answers 404.
 
 from __future__ import annotations
 
-import io
-import lzma
 import os
 import shutil
 import subprocess
-import tarfile
 import urllib.parse
 from pathlib import Path
 
@@ -79,30 +76,3 @@ def download_package(artifact: Artifact, cache: Cache, progress: Progress, *, ba
             f"{artifact.file}: expected it from {address}, got {error}. "
             f"Run the same command again when the network is back, or {HOW_TO_CHOOSE}"
         ) from error
-
-
-def extract_busybox(deb: Path, folder: Path) -> Path:
-    """Make ``folder`` with ``bin/busybox``, the one program of the package busybox-static, and return it.
-
-    :raises BootstrapError: the package is none, or has no such program
-    """
-    content = deb.read_bytes()
-    position = len(b"!<arch>\n")
-    while content.startswith(b"!<arch>\n") and position < len(content):
-        header = content[position : position + 60]
-        size = int(header[48:58])
-        member = content[position + 60 : position + 60 + size]
-        if header[:16].startswith(b"data.tar"):
-            data = lzma.decompress(member) if b".xz" in header[:16] else member
-            with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-                for entry in archive:
-                    if entry.isfile() and entry.name.endswith("bin/busybox"):
-                        file = archive.extractfile(entry)
-                        assert file is not None
-                        target = folder / "bin/busybox"
-                        target.parent.mkdir(parents=True)
-                        target.write_bytes(file.read())
-                        target.chmod(0o755)
-                        return folder
-        position += 60 + size + size % 2
-    raise BootstrapError(f"{deb.name}: expected bin/busybox in it, found none; run: ./bootstrap update debian")
