@@ -169,6 +169,28 @@ def test_what_pip_said_last_is_shown_when_it_fails(pip: Pip, cache: Cache, progr
     assert progress.done_files == 0
 
 
+def test_a_broken_connection_is_said_in_one_line(pip: Pip, cache: Cache, progress: Progress) -> None:
+    broken = "NewConnectionError('<pip.HTTPSConnection object at 0x7fc887dd3550>: Failed: name resolution')"
+    pip.errors = (
+        f"WARNING: Retrying (Retry(total=0)) after connection broken by '{broken}': /simple/six/\n"
+        "ERROR: Could not find a version that satisfies the requirement six==1.17.0 (from versions: none)\n"
+        "ERROR: No matching distribution found for six==1.17.0\n"
+    )
+    with pytest.raises(BootstrapError) as caught:
+        download_wheels([wheel("six")], cache, progress)
+    assert str(caught.value) == (
+        "pip download of six-1.0-py3-none-any.whl: expected the locked wheels, got no connection: "
+        "NewConnectionError('Failed: name resolution'). "
+        "Run the same command again; pip's own settings (pip config) say which index it asks"
+    )
+
+
+def test_a_connection_that_came_back_is_not_the_reason(pip: Pip, cache: Cache, progress: Progress) -> None:
+    pip.errors = "after connection broken by 'ReadTimeoutError()': /simple/six/\nERROR: DO NOT MATCH THE HASHES\n"
+    with pytest.raises(BootstrapError, match="DO NOT MATCH THE HASHES"):
+        download_wheels([wheel("six")], cache, progress)
+
+
 def test_a_wheel_of_another_content_is_not_kept(pip: Pip, cache: Cache, progress: Progress) -> None:
     artifact = wheel("six", b"one")
     pip.files = {artifact.file: b"another"}

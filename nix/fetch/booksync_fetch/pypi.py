@@ -101,6 +101,15 @@ def find_address(artifact: Artifact, progress: Progress) -> str | None:
     return None
 
 
+def parse_reason(errors: str) -> str:
+    """Return why pip failed, as the middle of a sentence: the connection that broke, else the last that it said."""
+    broken = re.findall(r"after connection broken by '(.*)': ", errors)
+    if broken and "(from versions: none)" in errors:
+        return f" no connection: {re.sub(r'<[^<>]* object at 0x[0-9a-f]+>: ', '', broken[-1])}. "
+    lines = [line for line in errors.splitlines() if line.strip()]
+    return ":\n" + "".join(f"  {line}\n" for line in lines[-5:]) + "  "
+
+
 def download_by_pip(artifacts: Sequence[Artifact], cache: Cache, progress: Progress) -> list[Path]:
     """Let pip download wheels, from the start of each.
 
@@ -122,12 +131,10 @@ def download_by_pip(artifacts: Sequence[Artifact], cache: Cache, progress: Progr
     with progress.watching(scratch):
         done = run_program(command, progress=progress, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise BootstrapError(
             f"pip download of {', '.join(artifact.file for artifact in artifacts[:3])}"
-            f"{' ...' if len(artifacts) > 3 else ''}: expected the locked wheels, got:\n"
-            + "\n".join(f"  {line}" for line in lines[-5:])
-            + "\n  Run the same command again; pip's own settings (pip config) say which index it asks"
+            f"{' ...' if len(artifacts) > 3 else ''}: expected the locked wheels, got{parse_reason(done.stderr)}"
+            "Run the same command again; pip's own settings (pip config) say which index it asks"
         )
     kept = []
     for artifact in artifacts:
