@@ -94,6 +94,13 @@ def format_report(came: dict[str, list[Step]], *, release: str) -> str:
     return "\n".join([*lines, ""])
 
 
+def load_last() -> dict[str, list[Step]]:
+    """Read what the last life of each day came to."""
+    if not LAST.exists():
+        return {}
+    return {name: [Step(**step) for step in steps] for name, steps in json.loads(LAST.read_text()).items()}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("system", type=Path, metavar="SYSTEM")
@@ -105,12 +112,10 @@ def main() -> int:
     names = dict(line.split("=", 1) for line in (options.system / "etc/os-release").read_text().splitlines() if line)
     release = json.loads(names["PRETTY_NAME"])
     came: dict[str, list[Step]] = {}
-    if LAST.exists():
-        came = {name: [Step(**step) for step in steps] for name, steps in json.loads(LAST.read_text()).items()}
     for name, steps in live(
         options.days or list(DAYS), system=options.system.absolute(), cache=options.cache.absolute()
     ):
-        came[name] = steps
+        came = {**load_last(), name: steps}  # anew each time: other days may be lived at the same time
         kept = {day: [asdict(step) for step in lived] for day, lived in came.items()}
         LAST.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
         REPORT.write_text(format_report(came, release=release))
