@@ -47,13 +47,13 @@ cat /one /two
 DAEMON = f"""\
 groupadd nixbld
 for number in 1 2 3; do
-  useradd --gid nixbld --groups nixbld --no-create-home --shell /usr/sbin/nologin nixbld$number
+  useradd --system --gid nixbld --groups nixbld --no-create-home --shell /usr/sbin/nologin nixbld$number
 done
-useradd --create-home --uid 1000 user
+useradd --create-home --uid 1234 user
 chown -R user /src /cache
 (nix-daemon >/daemon.log 2>&1 &)
 sleep 2
-setpriv --reuid=1000 --regid=1000 --clear-groups env HOME=/home/user NIX_REMOTE=daemon {BUILD}
+setpriv --reuid=1234 --regid=1234 --clear-groups env HOME=/home/user NIX_REMOTE=daemon {BUILD}
 """
 
 INTERRUPTED = 130
