@@ -13,7 +13,7 @@ import pytest
 
 from booksync_fetch.cache import CHUNK_BYTES, Cache
 from booksync_fetch.debian import SupersededError, download_package
-from booksync_fetch.download import ATTEMPTS
+from booksync_fetch.download import ATTEMPTS, AUTHORITIES, create_context
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.progress import Progress
 
@@ -216,3 +216,24 @@ def test_a_full_disk_is_not_tried_again(
         download_package(artifact, cache, progress, bases=mirror.bases)
     assert caught.value.errno == errno.ENOSPC
     assert len(mirror.paths) == 1
+
+
+def test_the_authorities_that_pip_is_told_of_are_trusted_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in AUTHORITIES:
+        monkeypatch.delenv(name, raising=False)
+    before = len(create_context().get_ca_certs())
+    monkeypatch.setenv("PIP_CERT", str(Path(__file__).with_name("authority.pem")))
+    context = create_context()
+    assert len(context.get_ca_certs()) == before + 1
+    assert context.check_hostname
+    monkeypatch.setenv("PIP_CERT", str(tmp_path / "nothing"))
+    with pytest.raises(FileNotFoundError):
+        create_context()
+
+
+def test_a_bundle_that_is_not_there_is_no_harm_where_none_is_needed(
+    mirror: Mirror, cache: Cache, progress: Progress, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PIP_CERT", str(tmp_path / "nothing"))
+    artifact = mirror.add("hello", CONTENT)
+    assert download_package(artifact, cache, progress, bases=mirror.bases).read_bytes() == CONTENT

@@ -75,7 +75,8 @@ def append_rest(address: str, partial: Path, progress: Progress) -> None:
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT, context=create_context())  # noqa: S310
+        context = create_context() if address.startswith("https:") else None
+        response = urllib.request.urlopen(request, timeout=TIMEOUT, context=context)  # noqa: S310
     except urllib.error.HTTPError as error:
         if error.code == ALREADY_WHOLE:
             progress.add_bytes(have)
