@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,6 +65,15 @@ class Running:
             command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True
         )
 
+    def wait_for(self, text: str) -> None:
+        """Wait until the command has written something, or has ended."""
+        while self.process.poll() is None and text not in self.read():
+            time.sleep(0.01)
+
+    def read(self) -> str:
+        """Return what the command has written."""
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode(errors="replace")
+
     def interrupt(self) -> None:
         """Do what ^C does."""
         with contextlib.suppress(ProcessLookupError):
@@ -79,9 +89,8 @@ class Running:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             code = self.process.wait()
-        self.log.seek(0)
         with self.log:
-            return Done(code, self.log.read().decode(errors="replace"))
+            return Done(code, self.read())
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import statistics
 import time
 from collections.abc import Iterator
 
-from bench.bad_days.machine import make_machine
+from bench.bad_days.machine import Done, Running, make_machine
 from bench.bad_days.mirror import Faults, serve
 from bench.bad_days.steps import BUILD, FETCH, FETCHED, INDEX, Days, Step, check
 
@@ -57,6 +58,8 @@ setpriv --reuid=1234 --regid=1234 --clear-groups env HOME=/home/user NIX_REMOTE=
 """
 
 INTERRUPTED = 130
+#: Seconds in which an interrupted run must have ended: Nix removes what it was building.
+END_LIMIT = 300.0
 #: Moments of ^C, in seconds after the start: the shell, imports, evaluation, downloads, the store, builds.
 MOMENTS = (0.02, 0.1, 0.2, 0.3, 0.5, 1, 2, 4, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 50)
 
@@ -105,26 +108,37 @@ def architecture(days: Days) -> Iterator[Step]:
             yield check(what, done, code=1, line=r"^bootstrap: expected Linux on x86_64 or aarch64, got Linux .*i686.*")
 
 
+def interrupt_after(moment: float, running: Running) -> tuple[Done, float]:
+    """Send ^C some seconds after a command has said that it has begun; return how it ended, and how much later."""
+    running.wait_for("begun")
+    time.sleep(moment)
+    running.interrupt()
+    began = time.monotonic()
+    done = running.end(END_LIMIT)
+    return done, time.monotonic() - began
+
+
 def interrupt(days: Days) -> Iterator[Step]:
     with make_machine(days.ready, days.cache) as machine, serve(days.packages, days.cache) as mirror:
         machine.run(days.forget)
         mirror.begin(Faults(rate=2_000_000))
-        codes, wrong = [], []
+        codes, seconds, wrong = [], [], []
         for moment in MOMENTS:
-            running = machine.start(BUILD, environment=mirror.environment)
-            time.sleep(moment)
-            running.interrupt()
-            done = running.end(60)
+            done, took = interrupt_after(
+                moment, machine.start(f"echo begun; exec {BUILD}", environment=mirror.environment)
+            )
             codes.append(done.code)
-            if done.code not in (INTERRUPTED, 0) or "Traceback" in done.output:
+            seconds.append(took)
+            if done.code != INTERRUPTED or "Traceback" in done.output:
                 wrong.append(f"after {moment} s: status {done.code}, {done.output[-2000:]}")
-        yield Step(f"^C after {', '.join(map(str, MOMENTS))} s", max(codes), f"statuses {codes}", "\n".join(wrong))
+        shown = (
+            f"statuses {sorted(set(codes))}; ended {statistics.median(seconds):.1f} s later, at most {max(seconds):.1f}"
+        )
+        yield Step(f"^C after {', '.join(map(str, MOMENTS))} s", max(codes), shown, "\n".join(wrong))
         yield check("at last", machine.run(BUILD, environment=mirror.environment), code=0, line=INDEX)
     with make_machine([days.empty], days.cache) as machine:
-        running = machine.start("./bootstrap --help")
-        time.sleep(12)
-        running.interrupt()
-        yield Step("^C while packages are installed", (done := running.end(120)).code, done.last, "")
+        done, _ = interrupt_after(12, machine.start("echo begun; exec ./bootstrap --help"))
+        yield check("^C while packages are installed", done, code=INTERRUPTED, line="^bootstrap: installing.*")
         yield check("again", machine.run("./bootstrap --help"), code=0, line="^usage: .*")
 
 
