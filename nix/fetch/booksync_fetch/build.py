@@ -30,7 +30,7 @@ def complete_name(name: str, names: Sequence[str]) -> str:
 
 def list_images(names: Sequence[str]) -> list[str]:
     """Return which of the flake's packages are an image for all architectures."""
-    endings = tuple(f"-{architecture}" for architecture in ARCHITECTURES)
+    endings = ("-zstd", *(f"-{architecture}" for architecture in ARCHITECTURES))
     return [name for name in names if name not in (*NO_IMAGES, "images") and not name.endswith(endings)]
 
 
