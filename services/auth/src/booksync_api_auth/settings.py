@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, HttpUrl, SecretStr
 
 from booksync_common.settings import Finding, ServiceSettings, check_key, is_sample
 
@@ -25,6 +25,12 @@ class AuthSettings(ServiceSettings):
     jwt_secret_key: SecretStr | None = None
     jwt_algorithm: Annotated[Algorithm, BeforeValidator(_check_algorithm)] = "HS256"
     jwt_expire_minutes: int = Field(default=0, ge=0)  # 0: never
+    refresh_expire_days: int = Field(default=90, ge=0, le=3650)  # without use; 0, or JWT_EXPIRE_MINUTES=0: never
+    registration: Literal["open", "closed"] = "closed"  # may anybody make a profile, once there is one
+    profile_picker: bool = True  # names and avatars are shown before sign-in
+    credentials_key: SecretStr | None = None  # newest first, separated by commas; else JWT_SECRET_KEY serves
+    mangacollec_base_url: HttpUrl = HttpUrl("https://api.mangacollec.com")
+    mangacollec_token_path: str = Field(default="/oauth/token", pattern="^/")
     mangacollec_client_id: str | None = None
     mangacollec_client_secret: SecretStr | None = None
     bcrypt_rounds: int = Field(default=12, ge=4, le=31)

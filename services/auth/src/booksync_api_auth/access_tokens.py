@@ -1,0 +1,158 @@
+"""Access tokens: JSON Web Tokens with an HMAC, and the one place that knows python-jose.
+
+python-jose takes what it should not: any HMAC where no algorithm is given, an empty key, a key that is JSON as a list of
+keys, tokens without the claims that one asks it to compare, headers marked critical; and what it refuses, it refuses
+with exceptions of many kinds. So the header is read before it sees a token, every claim is required, and whatever it
+raises is the same answer.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from jose import ExpiredSignatureError, jwk, jwt
+
+from booksync_api_auth.settings import Algorithm
+from booksync_common.problems import ProblemError
+
+ISSUER = "booksync-api-auth"
+AUDIENCE = "booksync"
+KIND = "access"
+
+#: Bytes; ours have about 500.
+MAX_LENGTH = 4096
+
+_HEADERS = frozenset({"alg", "typ", "kid"})
+_REQUIRED = ("aud", "iat", "iss", "jti", "nbf", "sub")
+
+
+class TokenError(Exception):
+    """A token that is not ours, or not any more."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+    def as_problem(self) -> ProblemError:
+        """Return the answer, as RFC 6750, section 3.1, has it."""
+        return ProblemError(
+            401, self.code, self.detail, headers={"WWW-Authenticate": f'Bearer error="invalid_token", code="{self.code}"'}
+        )
+
+
+def invalid_token() -> TokenError:
+    """Describe a token that was never ours."""
+    return TokenError("token_invalid", "The token is not valid.")
+
+
+def expired_token() -> TokenError:
+    """Describe a token whose time is over."""
+    return TokenError("token_expired", "The token has expired.")
+
+
+def revoked_token() -> TokenError:
+    """Describe a token whose session has ended."""
+    return TokenError("token_revoked", "The session of this token has ended.")
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What an access token says."""
+
+    user_id: UUID
+    session_id: UUID
+    token_id: UUID
+    issued_at: datetime
+    expires_at: datetime | None
+
+
+class AccessTokens:
+    """Sign and read access tokens with one key and one algorithm."""
+
+    def __init__(self, secret: bytes, algorithm: Algorithm) -> None:
+        """Take the key.
+
+        :raises ValueError: it is empty.
+        """
+        if not secret:
+            message = "an empty key signs nothing"
+            raise ValueError(message)
+        self._algorithm = algorithm
+        # an object: as text, python-jose would take a key that happens to be JSON apart
+        self._key = jwk.construct(secret, algorithm)
+
+    def sign(self, claims: Claims) -> str:
+        """Make the token; the same claims make the same token."""
+        content: dict[str, Any] = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": str(claims.user_id),
+            "sid": str(claims.session_id),
+            "jti": str(claims.token_id),
+            "iat": int(claims.issued_at.timestamp()),
+            "nbf": int(claims.issued_at.timestamp()),
+            "typ": KIND,
+        }
+        if claims.expires_at is not None:
+            content["exp"] = int(claims.expires_at.timestamp())
+        token: str = jwt.encode(content, self._key, algorithm=self._algorithm)
+        return token
+
+    def read(self, token: str) -> Claims:
+        """Check a token's signature, time and claims. Whether its session goes on, the database knows.
+
+        A token without an expiry is good: JWT_EXPIRE_MINUTES may have been 0 when it was signed, and the session decides.
+
+        :raises TokenError: token_invalid or token_expired.
+        """
+        self._check_header(token)
+        options = {f"require_{name}": True for name in _REQUIRED}
+        try:
+            content = jwt.decode(
+                token, self._key, algorithms=[self._algorithm], audience=AUDIENCE, issuer=ISSUER, options=options
+            )
+            return _parse(content)
+        except ExpiredSignatureError:
+            raise expired_token() from None
+        except Exception:  # noqa: BLE001 - TypeError, OverflowError, RecursionError, AttributeError and others
+            raise invalid_token() from None
+
+    def _check_header(self, token: str) -> None:
+        if len(token) > MAX_LENGTH or token.count(".") != 2 or not token.isascii():
+            raise invalid_token()
+        header = _read_header(token.partition(".")[0])
+        if header.get("alg") != self._algorithm or not header.keys() <= _HEADERS:
+            raise invalid_token()
+
+
+def _read_header(segment: str) -> Mapping[str, object]:
+    try:
+        header = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    except (ValueError, binascii.Error, RecursionError):
+        raise invalid_token() from None
+    if not isinstance(header, dict):
+        raise invalid_token()
+    return header
+
+
+def _parse(content: Mapping[str, Any]) -> Claims:
+    """Take the claims over.
+
+    :raises Exception: of any kind, where one is of a wrong type.
+    """
+    if content["typ"] != KIND:
+        raise invalid_token()
+    expiry = content.get("exp")
+    return Claims(
+        user_id=UUID(content["sub"]),
+        session_id=UUID(content["sid"]),
+        token_id=UUID(content["jti"]),
+        issued_at=datetime.fromtimestamp(content["iat"], UTC),
+        expires_at=None if expiry is None else datetime.fromtimestamp(expiry, UTC),
+    )

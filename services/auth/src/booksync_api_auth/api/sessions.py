@@ -1,0 +1,101 @@
+"""Devices that are signed in, and what happened."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict
+
+from booksync_api_auth.api import ROOT
+from booksync_api_auth.api.problems import document
+from booksync_api_auth.api.schemas import EXAMPLE_ID, EXAMPLE_TIME
+from booksync_api_auth.identity import Caller, OriginOf
+from booksync_api_auth.repositories.events import Events
+from booksync_api_auth.repositories.sessions import Sessions
+from booksync_common.database import Session
+from booksync_common.problems import ProblemError
+
+router = APIRouter(prefix=f"{ROOT}/auth", tags=["sessions"])
+
+MAX_PAGE = 200
+
+
+class SessionAnswer(BaseModel):
+    """A session."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "example": {
+                "id": EXAMPLE_ID,
+                "device_name": "Raspberry Pi",
+                "user_agent": "BookSync/1.0",
+                "ip": "192.168.1.20",
+                "created_at": EXAMPLE_TIME,
+                "last_used_at": EXAMPLE_TIME,
+                "expires_at": None,
+                "is_current": True,
+            }
+        },
+    )
+
+    id: UUID
+    device_name: str | None
+    user_agent: str | None
+    ip: str | None
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    is_current: bool = False
+
+
+class EventAnswer(BaseModel):
+    """Something that happened to a profile."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    kind: str
+    success: bool
+    ip: str | None
+    user_agent: str | None
+    created_at: datetime
+
+
+class EventPage(BaseModel):
+    """Events, newest first."""
+
+    items: list[EventAnswer]
+    next_before: int | None  # the value of `before` that has the next page; null on the last
+
+
+@router.get("/sessions", summary="Devices that are signed in", responses=document(401, 403))
+async def list_sessions(caller: Caller, session: Session) -> list[SessionAnswer]:
+    """Return the sessions that go on, the latest used first."""
+    found = [SessionAnswer.model_validate(record) for record in await Sessions(session).list_live(caller.user.id)]
+    return [item.model_copy(update={"is_current": item.id == caller.session.id}) for item in found]
+
+
+@router.delete(
+    "/sessions/{session_id}", summary="Sign a device out", status_code=204, responses=document(401, 403, 404)
+)
+async def revoke_session(session_id: UUID, caller: Caller, session: Session, origin: OriginOf) -> Response:
+    """End one of the caller's sessions."""
+    if not await Sessions(session).revoke(session_id, user_id=caller.user.id, reason="revoked"):
+        raise ProblemError(404, "session_not_found", "There is no such session.")
+    await Events(session).add("session_revoked", user_id=caller.user.id, origin=origin)
+    return Response(status_code=204)
+
+
+@router.get("/activity", summary="Sign-ins and failures", responses=document(401, 403))
+async def list_activity(
+    caller: Caller,
+    session: Session,
+    before: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> EventPage:
+    """Return what happened to the caller's profile."""
+    events = await Events(session).list(caller.user.id, before=before, limit=limit)
+    items = [EventAnswer.model_validate(event) for event in events]
+    return EventPage(items=items, next_before=items[-1].id if len(items) == limit else None)

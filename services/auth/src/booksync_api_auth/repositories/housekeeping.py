@@ -1,0 +1,21 @@
+"""Drop what nobody asks for any more; done at sign-ins, which are rare enough and never stop."""
+
+from datetime import timedelta
+
+from sqlalchemy import delete, func, or_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from booksync_api_auth.repositories.rate_limits import RateLimits
+from booksync_api_auth.tables import AUTH_EVENTS, SESSIONS
+
+#: A session that is over is kept for a while, so that its tokens are told apart from foreign ones.
+SESSIONS_KEPT = timedelta(days=30)
+EVENTS_KEPT = timedelta(days=365)
+
+
+async def purge(session: AsyncSession) -> None:
+    """Drop old limits, sessions and events."""
+    await RateLimits(session).purge()
+    end = func.now() - SESSIONS_KEPT
+    await session.execute(delete(SESSIONS).where(or_(SESSIONS.c.revoked_at < end, SESSIONS.c.expires_at < end)))
+    await session.execute(delete(AUTH_EVENTS).where(AUTH_EVENTS.c.created_at < func.now() - EVENTS_KEPT))
