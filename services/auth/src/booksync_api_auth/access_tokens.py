@@ -1,9 +1,9 @@
 """Access tokens: JSON Web Tokens with an HMAC, and the one place that knows python-jose.
 
 python-jose takes what it should not: any HMAC where no algorithm is given, an empty key, a key that is JSON as a list of
-keys, tokens without the claims that one asks it to compare, headers marked critical; and what it refuses, it refuses
-with exceptions of many kinds. So the header is read before it sees a token, every claim is required, and whatever it
-raises is the same answer.
+keys, tokens without the claims that one asks it to compare, headers marked critical; and it refuses with exceptions of
+many kinds. So the header is read before it sees a token, every claim is required, and whatever it raises is the same
+answer.
 """
 
 import base64
@@ -28,7 +28,11 @@ KIND = "access"
 MAX_LENGTH = 4096
 
 _HEADERS = frozenset({"alg", "typ", "kid"})
-_REQUIRED = ("aud", "iat", "iss", "jti", "nbf", "sub")
+_OPTIONS = {
+    **{f"require_{name}": True for name in ("aud", "iat", "iss", "jti", "nbf", "sub")},
+    # it is when the token was made, by the database's clock, which may be ahead of this one
+    "verify_nbf": False,
+}
 
 
 class TokenError(Exception):
@@ -41,9 +45,7 @@ class TokenError(Exception):
 
     def as_problem(self) -> ProblemError:
         """Return the answer, as RFC 6750, section 3.1, has it."""
-        return ProblemError(
-            401, self.code, self.detail, headers={"WWW-Authenticate": f'Bearer error="invalid_token", code="{self.code}"'}
-        )
+        return ProblemError(401, self.code, self.detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
 def invalid_token() -> TokenError:
@@ -75,15 +77,17 @@ class Claims:
 class AccessTokens:
     """Sign and read access tokens with one key and one algorithm."""
 
-    def __init__(self, secret: bytes, algorithm: Algorithm) -> None:
+    def __init__(self, secret: bytes, algorithm: Algorithm, *, expiring: bool) -> None:
         """Take the key.
 
+        :param expiring: whether tokens expire; then one that does not is refused, as it was made before they did.
         :raises ValueError: it is empty.
         """
         if not secret:
             message = "an empty key signs nothing"
             raise ValueError(message)
         self._algorithm = algorithm
+        self._expiring = expiring
         # an object: as text, python-jose would take a key that happens to be JSON apart
         self._key = jwk.construct(secret, algorithm)
 
@@ -107,21 +111,21 @@ class AccessTokens:
     def read(self, token: str) -> Claims:
         """Check a token's signature, time and claims. Whether its session goes on, the database knows.
 
-        A token without an expiry is good: JWT_EXPIRE_MINUTES may have been 0 when it was signed, and the session decides.
-
         :raises TokenError: token_invalid or token_expired.
         """
         self._check_header(token)
-        options = {f"require_{name}": True for name in _REQUIRED}
         try:
             content = jwt.decode(
-                token, self._key, algorithms=[self._algorithm], audience=AUDIENCE, issuer=ISSUER, options=options
+                token, self._key, algorithms=[self._algorithm], audience=AUDIENCE, issuer=ISSUER, options=_OPTIONS
             )
-            return _parse(content)
+            claims = _parse(content)
         except ExpiredSignatureError:
             raise expired_token() from None
         except Exception:  # noqa: BLE001 - TypeError, OverflowError, RecursionError, AttributeError and others
             raise invalid_token() from None
+        if self._expiring and claims.expires_at is None:
+            raise expired_token()
+        return claims
 
     def _check_header(self, token: str) -> None:
         if len(token) > MAX_LENGTH or token.count(".") != 2 or not token.isascii():

@@ -9,10 +9,9 @@ from fastapi.security import OAuth2PasswordBearer
 from booksync_api_auth.access_tokens import TokenError, expired_token, revoked_token
 from booksync_api_auth.keys import Keys, KeysOf
 from booksync_api_auth.models import Identity, Origin
+from booksync_api_auth.refusals import account_disabled, forbidden, unauthenticated
 from booksync_api_auth.repositories import sessions
-from booksync_api_auth.signing_in import account_disabled
 from booksync_common.database import Database, DatabaseOf
-from booksync_common.problems import ProblemError
 
 MAX_USER_AGENT = 500
 
@@ -29,7 +28,7 @@ async def check_token(database: Database, keys: Keys, token: str) -> Identity:
     :raises TokenError: the token is not good, or not any more.
     """
     claims = keys.access.read(token)
-    async with database.connect() as connection:
+    async with database.reader() as connection:
         found = await sessions.find_with_user(connection, claims.session_id)
         if found is None:
             raise revoked_token()
@@ -82,16 +81,6 @@ async def require_admin(identity: Annotated[Identity, Depends(require_identity)]
     if not identity.user.is_admin:
         raise forbidden()
     return identity
-
-
-def unauthenticated() -> ProblemError:
-    """Make the answer to somebody without a token."""
-    return ProblemError(401, "unauthorized", "A token is needed here.", headers={"WWW-Authenticate": "Bearer"})
-
-
-def forbidden() -> ProblemError:
-    """Make the answer to somebody who may not."""
-    return ProblemError(403, "forbidden", "This profile may not do that.")
 
 
 async def get_origin(request: Request) -> Origin:

@@ -6,10 +6,11 @@ from typing import Annotated
 from fastapi import Depends
 
 from booksync_api_auth.access_tokens import TokenError
-from booksync_api_auth.identity import check_token, unauthenticated
+from booksync_api_auth.identity import check_token
 from booksync_api_auth.keys import Keys, KeysOf
 from booksync_api_auth.models import Identity
 from booksync_api_auth.refreshing import Refresh, RefreshOf
+from booksync_api_auth.refusals import unauthenticated
 from booksync_api_auth.repositories.sessions import Sessions
 from booksync_common.database import Database, DatabaseOf
 

@@ -22,7 +22,9 @@ class Issuer:
         self._keys = keys
         self._access_lifetime = timedelta(minutes=settings.jwt_expire_minutes) or None
         #: Of a session that is not used; where access tokens never expire, neither does their session.
-        self.session_lifetime = (timedelta(days=settings.refresh_expire_days) or None) if self._access_lifetime else None
+        self.session_lifetime = (
+            (timedelta(days=settings.refresh_expire_days) or None) if self._access_lifetime else None
+        )
 
     def require_keys(self) -> None:
         """Fail before any work is done.

@@ -1,10 +1,10 @@
 """Every key of the service, derived from what the operator has set."""
 
+from typing import Annotated
+
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from fastapi import Request
-from typing import Annotated
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from booksync_api_auth.access_tokens import AccessTokens
 from booksync_api_auth.refresh_tokens import RefreshTokens
@@ -28,7 +28,7 @@ class Keys(Part):
         self._refresh: RefreshTokens | None = None
         if settings.jwt_secret_key is not None:
             secret = settings.jwt_secret_key.get_secret_value().encode()
-            self._access = AccessTokens(secret, settings.jwt_algorithm)
+            self._access = AccessTokens(secret, settings.jwt_algorithm, expiring=settings.jwt_expire_minutes > 0)
             self._refresh = RefreshTokens(derive(secret, "refresh tokens"))
 
     @property

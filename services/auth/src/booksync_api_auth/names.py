@@ -41,10 +41,10 @@ def check_email(value: str) -> str:
     """
     email = value.strip()
     local, at, domain = email.rpartition("@")
-    is_visible = not any(
-        unicodedata.category(character).startswith(("C", "Z")) for character in email
-    )
-    if not (local and at and domain and is_visible and len(email) <= MAX_EMAIL and len(make_key(email)) <= 2 * MAX_EMAIL):
+    is_visible = not any(unicodedata.category(character).startswith(("C", "Z")) for character in email)
+    if not (
+        local and at and domain and is_visible and len(email) <= MAX_EMAIL and len(make_key(email)) <= 2 * MAX_EMAIL
+    ):
         code, message = "email", "This is not an email address."
         raise PydanticCustomError(code, message)
     return email

@@ -11,13 +11,67 @@ MAX_BYTES = 72  # what bcrypt takes in
 
 #: Of lists of leaked passwords, those of eight characters or more that lead them, in French and English; and our names.
 BLOCKED = frozenset(
-    """
-    00000000 11111111 12341234 12345678 123456789 1234567890 1q2w3e4r 1qaz2wsx 87654321 88888888 987654321 aaaaaaaa
-    abcd1234 abcdefgh admin123 administrateur administrator azerty123 azertyui azertyuiop baseball booksync chocolat
-    chouchou computer doudoune doudou123 dragonball football iloveyou internet jetaime1 letmein1 loulou123 mangacollec
-    marseille monamour motdepasse naruto123 onepiece onepiece1 p@ssw0rd passw0rd password password1 password123 pokemon1
-    princess princesse q1w2e3r4 qwerty123 qwertyui qwertyuiop soleil123 starwars sunshine superman trustno1 whatever
-    """.split()
+    {
+        "00000000",
+        "11111111",
+        "12341234",
+        "12345678",
+        "123456789",
+        "1234567890",
+        "1q2w3e4r",
+        "1qaz2wsx",
+        "87654321",
+        "88888888",
+        "987654321",
+        "aaaaaaaa",
+        "abcd1234",
+        "abcdefgh",
+        "admin123",
+        "administrateur",
+        "administrator",
+        "azerty123",
+        "azertyui",
+        "azertyuiop",
+        "baseball",
+        "booksync",
+        "chocolat",
+        "chouchou",
+        "computer",
+        "doudoune",
+        "doudou123",
+        "dragonball",
+        "football",
+        "iloveyou",
+        "internet",
+        "jetaime1",
+        "letmein1",
+        "loulou123",
+        "mangacollec",
+        "marseille",
+        "monamour",
+        "motdepasse",
+        "naruto123",
+        "onepiece",
+        "onepiece1",
+        "p@ssw0rd",
+        "passw0rd",
+        "password",
+        "password1",
+        "password123",
+        "pokemon1",
+        "princess",
+        "princesse",
+        "q1w2e3r4",
+        "qwerty123",
+        "qwertyui",
+        "qwertyuiop",
+        "soleil123",
+        "starwars",
+        "sunshine",
+        "superman",
+        "trustno1",
+        "whatever",
+    }
 )
 
 

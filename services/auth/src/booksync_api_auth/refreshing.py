@@ -13,10 +13,10 @@ from booksync_api_auth.access_tokens import TokenError, expired_token, invalid_t
 from booksync_api_auth.issuing import Issuer, IssuerOf
 from booksync_api_auth.models import Issued, Origin, SessionRecord
 from booksync_api_auth.refresh_tokens import RefreshToken, parse_refresh_token
+from booksync_api_auth.refusals import account_disabled
 from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.sessions import Sessions
 from booksync_api_auth.repositories.users import Users
-from booksync_api_auth.signing_in import account_disabled
 from booksync_common.database import Database, DatabaseOf
 from booksync_common.problems import ProblemError
 

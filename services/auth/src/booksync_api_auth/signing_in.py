@@ -1,8 +1,8 @@
 """Sign in with a name and a password.
 
 Whoever does not know a password must not learn which names exist: an unknown name costs the same time, is counted the
-same, and is answered the same. No transaction is open while bcrypt works, so that a storm of logins takes no connections
-from other requests.
+same, and is answered the same. No transaction is open while bcrypt works, so that a storm of logins takes no
+connections from other requests.
 """
 
 from typing import Annotated
@@ -13,6 +13,7 @@ from booksync_api_auth.issuing import Issuer, IssuerOf
 from booksync_api_auth.models import Issued, Origin, User
 from booksync_api_auth.names import make_key
 from booksync_api_auth.passwords import Passwords, PasswordsOf, Verdict
+from booksync_api_auth.refusals import account_disabled, invalid_credentials
 from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.housekeeping import purge
 from booksync_api_auth.repositories.rate_limits import RateLimits
@@ -51,8 +52,7 @@ class SignIn:
 
     async def _note_failure(self, user: User | None, origin: Origin) -> None:
         async with self._database.session() as session:
-            if user is not None:
-                await Users(session).count_failure(user.id)
+            await Users(session).count_failure(user.id if user else None)
             await Events(session).add("login", user_id=user.id if user else None, origin=origin, success=False)
 
     async def _begin(
@@ -74,16 +74,6 @@ class SignIn:
                 )
             await purge(session)
             return await self._issuer.begin(session, current, device_name=device_name, origin=origin)
-
-
-def invalid_credentials() -> ProblemError:
-    """Make the answer to a wrong name or password, which does not say which."""
-    return ProblemError(401, "invalid_credentials", "The name or the password is wrong.")
-
-
-def account_disabled() -> ProblemError:
-    """Make the answer to the right password of a profile that an administrator has turned off."""
-    return ProblemError(403, "account_disabled", "This profile has been turned off.")
 
 
 async def get_sign_in(database: DatabaseOf, passwords: PasswordsOf, issuer: IssuerOf) -> SignIn:

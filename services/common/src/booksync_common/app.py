@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
-from booksync_common import documentation, health, metrics, problems
+from booksync_common import documentation, health, metrics, openapi, problems
 from booksync_common.database import Database
 from booksync_common.requests import RequestMiddleware, StartingMiddleware
 from booksync_common.service import Service
@@ -80,6 +80,7 @@ def create_app[S: ServiceSettings](
     app.state.startup = startup
     app.state.parts = {part.name: part for part in parts}
     problems.install(app)
+    openapi.install(app)
     # the last is the outermost
     app.add_middleware(StartingMiddleware, startup=startup)
     app.add_middleware(RequestMiddleware, metrics=figures)

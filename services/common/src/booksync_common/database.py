@@ -182,6 +182,17 @@ async def open_reader(request: Request) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+async def get_database(request: Request) -> Database:
+    """Give a request the database.
+
+    :raises ProblemError: 503, when there is none.
+    """
+    return require_database(request)
+
+
+#: For what takes more than one transaction.
+DatabaseOf = Annotated[Database, Depends(get_database)]
+
 #: Function scope: committed before the answer is sent, so that no 200 is given for what is not stored.
 Session = Annotated[AsyncSession, Depends(open_session, scope="function")]
 

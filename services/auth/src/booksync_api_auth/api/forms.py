@@ -44,9 +44,7 @@ def parse_form[M: BaseModel](model: type[M], form: Mapping[str, str]) -> M:
     try:
         return model.model_validate(dict(form))
     except ValidationError as error:
-        raise RequestValidationError(
-            [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
-        ) from None
+        raise RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in error.errors()]) from None
 
 
 def document_form(model: type[BaseModel]) -> dict[str, Any]:

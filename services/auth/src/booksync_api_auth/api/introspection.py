@@ -38,7 +38,7 @@ class Introspected(BaseModel):
                 "username": "Léa",
                 "role": "user",
                 "certify_adult": False,
-                "token_type": "bearer",
+                "token_type": "Bearer",
                 "iss": ISSUER,
                 "aud": AUDIENCE,
                 "iat": 1795600800,
@@ -53,7 +53,7 @@ class Introspected(BaseModel):
     username: str | None = None
     role: Role | None = None
     certify_adult: bool | None = None
-    token_type: Literal["bearer"] | None = None
+    token_type: Literal["Bearer"] | None = None
     iss: str | None = None
     aud: str | None = None
     iat: int | None = None
@@ -72,7 +72,7 @@ def show_identity(identity: Identity | None) -> Introspected:
         username=identity.user.username,
         role=identity.user.role,
         certify_adult=identity.user.certify_adult,
-        token_type="bearer",  # noqa: S106 - the kind of a token, not one
+        token_type="Bearer",  # noqa: S106 - the kind of a token, not one
         iss=ISSUER,
         aud=AUDIENCE,
         iat=int(identity.issued_at.timestamp()),

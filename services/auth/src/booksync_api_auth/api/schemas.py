@@ -5,12 +5,13 @@ from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.config import JsonDict
 
 from booksync_api_auth.models import Issued, Role, User
 
 EXAMPLE_ID = "3f0b1c52-7f0e-4f1c-9d5a-0d3f6d0a6c11"
 EXAMPLE_TIME = "2026-11-25T10:00:00Z"
-EXAMPLE_USER = {
+EXAMPLE_USER: JsonDict = {
     "id": EXAMPLE_ID,
     "username": "Léa",
     "email": "lea@example.org",
@@ -64,7 +65,7 @@ class TokenAnswer(BaseModel):
             "example": {
                 "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl",
                 "refresh_token": "cGFzdGUtdGhlLXJlZnJlc2gtdG9rZW4taGVyZS1vZi02NC1jaGFyYWN0ZXJzLi4u",
-                "token_type": "bearer",
+                "token_type": "Bearer",
                 "expires_in": None,
                 "expires_at": None,
                 "session_id": EXAMPLE_ID,
@@ -75,7 +76,7 @@ class TokenAnswer(BaseModel):
 
     access_token: str
     refresh_token: str
-    token_type: Literal["bearer"] = "bearer"
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the kind of a token, not one
     expires_in: int | None
     expires_at: datetime | None
     session_id: UUID

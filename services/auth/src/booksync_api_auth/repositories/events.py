@@ -50,7 +50,9 @@ class Events:
         :param before: an event's id: only older ones.
         """
         columns = AUTH_EVENTS.c
-        statement = select(columns.id, columns.kind, columns.success, columns.ip, columns.user_agent, columns.created_at)
+        statement = select(
+            columns.id, columns.kind, columns.success, columns.ip, columns.user_agent, columns.created_at
+        )
         statement = statement.where(columns.user_id == user_id).order_by(columns.id.desc()).limit(limit)
         if before is not None:
             statement = statement.where(columns.id < before)

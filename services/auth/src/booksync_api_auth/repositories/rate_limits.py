@@ -44,7 +44,7 @@ def make_address_key(address: str | None) -> str:
 
 
 def make_account_key(account: str, address: str | None) -> str:
-    """Return what stands for an account and an address; what was typed as an account may be anything, so it is hashed."""
+    """Return what stands for an account and an address; hashed, as anything may have been typed."""
     digest = hashlib.sha256(account.encode()).hexdigest()
     return f"account {digest} {make_address_key(address)}"
 

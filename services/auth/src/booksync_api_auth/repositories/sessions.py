@@ -1,11 +1,11 @@
 """Sessions: one a sign-in, whose refresh token is rotated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import RowMapping, bindparam, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from booksync_api_auth.models import Origin, SessionRecord, User
@@ -16,9 +16,21 @@ from booksync_api_auth.tables import SESSIONS, USERS
 USE_INTERVAL = timedelta(minutes=1)
 
 _NAMES = (
-    "id user_id family_id generation refresh_hash prev_refresh_hash device_name user_agent ip created_at rotated_at"
-    " last_used_at expires_at revoked_at"
-).split()
+    "id",
+    "user_id",
+    "family_id",
+    "generation",
+    "refresh_hash",
+    "prev_refresh_hash",
+    "device_name",
+    "user_agent",
+    "ip",
+    "created_at",
+    "rotated_at",
+    "last_used_at",
+    "expires_at",
+    "revoked_at",
+)
 _COLUMNS = (*(SESSIONS.c[name] for name in _NAMES), func.now().label("now"))
 
 _LABELLED = (*(SESSIONS.c[name].label(f"session_{name}") for name in _NAMES), func.now().label("session_now"))
@@ -37,7 +49,7 @@ _TOUCH = (
 )
 
 
-def _parse(row: Mapping[str, Any], prefix: str = "") -> SessionRecord:
+def _parse(row: RowMapping, prefix: str = "") -> SessionRecord:
     values = {name: row[prefix + name] for name in (*_NAMES, "now")}
     values["ip"] = None if values["ip"] is None else str(values["ip"])
     return SessionRecord(**values)

@@ -5,22 +5,33 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import RowMapping, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from booksync_api_auth.models import Role, User
 from booksync_api_auth.names import make_key
+from booksync_api_auth.refusals import user_not_found
 from booksync_api_auth.tables import DELETED_USERS, USERS
 from booksync_common.problems import ProblemError
 
 COLUMNS = tuple(
     USERS.c[name]
     for name in (
-        "id id_mangacollec username email role certify_adult avatar is_active password_hash password_changed_at"
-        " created_at updated_at"
-    ).split()
+        "id",
+        "id_mangacollec",
+        "username",
+        "email",
+        "role",
+        "certify_adult",
+        "avatar",
+        "is_active",
+        "password_hash",
+        "password_changed_at",
+        "created_at",
+        "updated_at",
+    )
 )
 
 #: What a violated constraint means.
@@ -34,7 +45,7 @@ _CONFLICTS = {
 _CENSUS_LOCK = 0x626F6F6B
 
 
-def parse_user(row: Mapping[str, Any]) -> User:
+def parse_user(row: RowMapping) -> User:
     """Make a profile of a row."""
     return User(**{column.name: row[column.name] for column in COLUMNS})
 
@@ -141,18 +152,20 @@ class Users:
         except IntegrityError as error:
             raise _explain(error) from error
         if row is None:
-            raise no_such_user()
+            raise user_not_found()
         return parse_user(row)
 
-    async def count_failure(self, user_id: UUID) -> None:
-        """Count a failed sign-in."""
+    async def count_failure(self, user_id: UUID | None) -> None:
+        """Count a failed sign-in; with None, do as much for nobody."""
         statement = update(USERS).where(USERS.c.id == user_id)
-        await self._session.execute(statement.values(failed_logins=USERS.c.failed_logins + 1))
+        await self._session.execute(
+            statement.values(failed_logins=USERS.c.failed_logins + 1, updated_at=USERS.c.updated_at)
+        )
 
     async def forget_failures(self, user_id: UUID) -> None:
         """Begin to count anew."""
         where = (USERS.c.id == user_id, USERS.c.failed_logins > 0)
-        await self._session.execute(update(USERS).where(*where).values(failed_logins=0))
+        await self._session.execute(update(USERS).where(*where).values(failed_logins=0, updated_at=USERS.c.updated_at))
 
     async def set_password(self, user_id: UUID, password_hash: str) -> None:
         """Store a new password's hash."""
@@ -168,11 +181,6 @@ class Users:
         """Delete a profile and all that hangs on it, and put it into the feed of deleted ones."""
         await self._session.execute(delete(USERS).where(USERS.c.id == user_id))
         await self._session.execute(insert(DELETED_USERS).values(user_id=user_id))
-
-
-def no_such_user() -> ProblemError:
-    """Make the answer to an id that is nobody's."""
-    return ProblemError(404, "user_not_found", "There is no such profile.")
 
 
 def _explain(error: IntegrityError) -> Exception:
