@@ -1,8 +1,8 @@
 """Access tokens: JSON Web Tokens with an HMAC, and the one place that knows python-jose.
 
-python-jose takes what it should not: any HMAC where no algorithm is given, an empty key, a key that is JSON as a list of
-keys, tokens without the claims that one asks it to compare, headers marked critical; and it refuses with exceptions of
-many kinds. So the header is read before it sees a token, every claim is required, and whatever it raises is the same
+python-jose takes what it should not: any HMAC where no algorithm is given, an empty key, a key that is JSON as a list
+of keys, tokens without the claims that one asks it to compare, headers marked critical. And it refuses with exceptions
+of many kinds. So the header is read before it sees a token, every claim is required, and whatever it raises is the same
 answer.
 """
 

@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_auth.access_tokens import Claims
@@ -12,7 +12,7 @@ from booksync_api_auth.keys import Keys, KeysOf
 from booksync_api_auth.models import Issued, Origin, SessionRecord, User
 from booksync_api_auth.refresh_tokens import RefreshToken
 from booksync_api_auth.repositories.sessions import Sessions
-from booksync_api_auth.settings import AuthSettings
+from booksync_api_auth.settings import AuthSettings, SettingsOf
 
 
 class Issuer:
@@ -79,9 +79,9 @@ class Issuer:
         )
 
 
-async def get_issuer(request: Request, keys: KeysOf) -> Issuer:
+async def get_issuer(keys: KeysOf, settings: SettingsOf) -> Issuer:
     """Give a request what makes tokens."""
-    return Issuer(keys, request.app.state.settings)
+    return Issuer(keys, settings)
 
 
 IssuerOf = Annotated[Issuer, Depends(get_issuer)]

@@ -1,11 +1,15 @@
 """What the service thinks in: profiles, sessions, and who asks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 Role = Literal["user", "admin"]
+
+#: What a program may do: write facts at the Data API, or embeddings at the Prediction API.
+Scope = Literal["data:write", "embeddings:write"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +95,46 @@ class Issued:
     refresh_token: str = field(repr=False)
     expires_at: datetime | None
     expires_in: int | None  # s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credential:
+    """What a profile has at another site; all that is secret is encrypted."""
+
+    user_id: UUID
+    account_email: str | None
+    external_user_id: str
+    access_token_enc: bytes | None = field(repr=False)
+    refresh_token_enc: bytes | None = field(repr=False)
+    password_enc: bytes | None = field(repr=False)
+    key_id: str | None
+    token_expires_at: datetime | None
+    scope: str | None
+    last_refresh_at: datetime | None
+    last_error: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKey:
+    """A key of a program."""
+
+    id: UUID
+    name: str
+    prefix: str  # what can be told of it
+    scopes: Sequence[Scope]
+    created_by: UUID | None
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeletedUser:
+    """A profile that is no more."""
+
+    user_id: UUID
+    deleted_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
