@@ -7,6 +7,8 @@ from pydantic_core import PydanticCustomError
 MAX_USERNAME = 50
 MAX_USERNAME_KEY = 200
 MAX_EMAIL = 320
+#: Characters that may be put behind an adapted name, where it is taken.
+_SUFFIX = 3
 
 
 def make_key(name: str) -> str:
@@ -32,6 +34,15 @@ def check_username(value: str) -> str:
         code, message = "username_characters", "A username has no @, so that nobody's is another's email address."
         raise PydanticCustomError(code, message)
     return name
+
+
+def adapt_username(value: str) -> str:
+    """Make a username of a name that another site has given, which has rules of its own."""
+    visible = "".join(character for character in value if not unicodedata.category(character).startswith("C"))
+    # a full-width @ is one, too
+    name = "".join(character for character in visible if "@" not in make_key(character)).strip()
+    name = name[: MAX_USERNAME - _SUFFIX].strip()
+    return name if name and len(make_key(name)) <= MAX_USERNAME_KEY - _SUFFIX else "Mangacollec"
 
 
 def check_email(value: str) -> str:

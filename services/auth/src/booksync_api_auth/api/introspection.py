@@ -1,5 +1,6 @@
 """What other programs ask about a token: RFC 7662 and RFC 7009."""
 
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -9,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from booksync_api_auth.access_tokens import AUDIENCE, ISSUER
 from booksync_api_auth.api import ROOT
 from booksync_api_auth.api.forms import Form, document_form, parse_form
-from booksync_api_auth.api.problems import document
 from booksync_api_auth.api.schemas import EXAMPLE_ID
 from booksync_api_auth.identity import Bearer
 from booksync_api_auth.introspection import IntrospectionOf
-from booksync_api_auth.models import Identity, Role
+from booksync_api_auth.models import ApiKey, Identity, Role
+from booksync_common.openapi import document
 
 router = APIRouter(prefix=f"{ROOT}/auth", tags=["tokens"])
 
@@ -47,23 +48,50 @@ class Introspected(BaseModel):
     )
 
     active: bool
-    sub: UUID | None = None
+    sub: UUID | None = Field(default=None, description="the profile's id, or the API key's")
     sid: UUID | None = None
     jti: UUID | None = None
     username: str | None = None
     role: Role | None = None
     certify_adult: bool | None = None
-    token_type: Literal["Bearer"] | None = None
+    client_id: str | None = Field(default=None, description="the name of an API key")
+    scope: str | None = Field(default=None, description="what an API key may do, separated by spaces")
+    token_type: Literal["Bearer", "api_key"] | None = None
     iss: str | None = None
     aud: str | None = None
     iat: int | None = None
     exp: int | None = None
 
 
-def show_identity(identity: Identity | None) -> Introspected:
-    """Show what a token stands for."""
-    if identity is None:
+def show_introspected(found: Identity | ApiKey | None) -> Introspected:
+    """Show what a token or a key stands for."""
+    if found is None:
         return Introspected(active=False)
+    return show_identity(found) if isinstance(found, Identity) else show_key(found)
+
+
+def show_key(key: ApiKey) -> Introspected:
+    """Show what an API key stands for."""
+    return Introspected(
+        active=True,
+        sub=key.id,
+        client_id=key.name,
+        scope=" ".join(key.scopes),
+        token_type="api_key",  # noqa: S106 - the kind of a token, not one
+        iss=ISSUER,
+        aud=AUDIENCE,
+        iat=to_seconds(key.created_at),
+        exp=to_seconds(key.expires_at),
+    )
+
+
+def to_seconds(time: datetime | None) -> int | None:
+    """Write a time as JWTs have it."""
+    return None if time is None else int(time.timestamp())
+
+
+def show_identity(identity: Identity) -> Introspected:
+    """Show what an access token stands for."""
     return Introspected(
         active=True,
         sub=identity.user.id,
@@ -75,29 +103,29 @@ def show_identity(identity: Identity | None) -> Introspected:
         token_type="Bearer",  # noqa: S106 - the kind of a token, not one
         iss=ISSUER,
         aud=AUDIENCE,
-        iat=int(identity.issued_at.timestamp()),
-        exp=None if identity.expires_at is None else int(identity.expires_at.timestamp()),
+        iat=to_seconds(identity.issued_at),
+        exp=to_seconds(identity.expires_at),
     )
 
 
 @router.post(
     "/introspect",
-    summary="Is a token good? (RFC 7662)",
+    summary="What a token or an API key stands for (RFC 7662)",
     response_model_exclude_none=True,
-    responses=document(401, 413, 415),
+    responses=document(401, 413, 415, 422),
     openapi_extra=document_form(TokenForm),
 )
 async def introspect(form: Form, bearer: Bearer, introspection: IntrospectionOf) -> Introspected:
     """Say what a token stands for, to those who have it: it is in the body and in the header."""
     token = parse_form(TokenForm, form).token.get_secret_value()
-    return show_identity(await introspection.introspect(token, bearer=bearer))
+    return show_introspected(await introspection.introspect(token, bearer=bearer))
 
 
 @router.post(
     "/revoke",
     summary="End a token (RFC 7009)",
     status_code=200,
-    responses=document(413, 415),
+    responses=document(413, 415, 422),
     openapi_extra=document_form(TokenForm),
 )
 async def revoke(form: Form, introspection: IntrospectionOf) -> Response:

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from booksync_api_auth.api import ROOT
 from booksync_api_auth.api.fields import DeviceName, EnteredPassword, Text
 from booksync_api_auth.api.forms import Form, document_form, parse_form
-from booksync_api_auth.api.problems import document
 from booksync_api_auth.api.schemas import TokenAnswer
 from booksync_api_auth.identity import Caller, OriginOf
 from booksync_api_auth.refreshing import RefreshOf
@@ -16,6 +15,7 @@ from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.sessions import Sessions
 from booksync_api_auth.signing_in import SignInOf
 from booksync_common.database import Session
+from booksync_common.openapi import document
 
 router = APIRouter(prefix=f"{ROOT}/auth", tags=["sign-in"])
 
@@ -69,7 +69,7 @@ async def log_in(body: LoginBody, sign_in: SignInOf, origin: OriginOf) -> TokenA
 @router.post(
     "/token",
     summary="Sign in by an OAuth 2.0 form",
-    responses=document(401, 403, 413, 415, 429),
+    responses=document(401, 403, 413, 415, 422, 429),
     openapi_extra=document_form(LoginForm),
 )
 async def log_in_by_form(form: Form, sign_in: SignInOf, origin: OriginOf) -> TokenAnswer:

@@ -95,6 +95,60 @@ class TokenAnswer(BaseModel):
         )
 
 
+class SessionAnswer(BaseModel):
+    """A session."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "example": {
+                "id": EXAMPLE_ID,
+                "device_name": "Raspberry Pi",
+                "user_agent": "BookSync/1.0",
+                "ip": "192.168.1.20",
+                "created_at": EXAMPLE_TIME,
+                "last_used_at": EXAMPLE_TIME,
+                "expires_at": None,
+                "is_current": True,
+            }
+        },
+    )
+
+    id: UUID
+    device_name: str | None
+    user_agent: str | None
+    ip: str | None
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    is_current: bool = False
+
+
+class EventAnswer(BaseModel):
+    """Something that happened to a profile."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "example": {
+                "id": 12,
+                "kind": "login",
+                "success": True,
+                "ip": "192.168.1.20",
+                "user_agent": "BookSync/1.0",
+                "created_at": EXAMPLE_TIME,
+            }
+        },
+    )
+
+    id: int
+    kind: str
+    success: bool
+    ip: str | None
+    user_agent: str | None
+    created_at: datetime
+
+
 def show_user(user: User) -> UserAnswer:
     """Show a profile."""
     return UserAnswer.model_validate(user)

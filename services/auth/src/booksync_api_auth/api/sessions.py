@@ -1,66 +1,23 @@
 """Devices that are signed in, and what happened."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from booksync_api_auth.api import ROOT
-from booksync_api_auth.api.problems import document
-from booksync_api_auth.api.schemas import EXAMPLE_ID, EXAMPLE_TIME
+from booksync_api_auth.api.schemas import EventAnswer, SessionAnswer
 from booksync_api_auth.identity import Caller, OriginOf
 from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.sessions import Sessions
 from booksync_common.database import Session
+from booksync_common.openapi import document
 from booksync_common.problems import ProblemError
 
 router = APIRouter(prefix=f"{ROOT}/auth", tags=["sessions"])
 
 MAX_PAGE = 200
-
-
-class SessionAnswer(BaseModel):
-    """A session."""
-
-    model_config = ConfigDict(
-        from_attributes=True,
-        json_schema_extra={
-            "example": {
-                "id": EXAMPLE_ID,
-                "device_name": "Raspberry Pi",
-                "user_agent": "BookSync/1.0",
-                "ip": "192.168.1.20",
-                "created_at": EXAMPLE_TIME,
-                "last_used_at": EXAMPLE_TIME,
-                "expires_at": None,
-                "is_current": True,
-            }
-        },
-    )
-
-    id: UUID
-    device_name: str | None
-    user_agent: str | None
-    ip: str | None
-    created_at: datetime
-    last_used_at: datetime | None
-    expires_at: datetime | None
-    is_current: bool = False
-
-
-class EventAnswer(BaseModel):
-    """Something that happened to a profile."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: int
-    kind: str
-    success: bool
-    ip: str | None
-    user_agent: str | None
-    created_at: datetime
 
 
 class EventPage(BaseModel):

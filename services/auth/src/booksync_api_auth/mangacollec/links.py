@@ -23,6 +23,7 @@ from booksync_api_auth.models import Credential, Origin
 from booksync_api_auth.names import make_key
 from booksync_api_auth.repositories import credentials
 from booksync_api_auth.repositories.credentials import Credentials
+from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.rate_limits import RateLimits
 from booksync_api_auth.repositories.users import Users
 from booksync_api_auth.settings import AuthSettings, SettingsOf
@@ -120,15 +121,20 @@ class Links:
         async with self._database.session() as session:
             await Users(session).update(user_id, {"id_mangacollec": signed_in.account.id})
             await self.store(session, user_id, signed_in)
+            await Events(session).add("mangacollec_linked", user_id=user_id, origin=origin)
         return await self.find(user_id)
+
+    async def find_if_any(self, user_id: UUID) -> Credential | None:
+        """Find a profile's link; None without one."""
+        async with self._database.reader() as connection:
+            return await credentials.find(connection, user_id)
 
     async def find(self, user_id: UUID) -> Credential:
         """Find a profile's link.
 
         :raises ProblemError: 404 mangacollec_not_linked.
         """
-        async with self._database.reader() as connection:
-            credential = await credentials.find(connection, user_id)
+        credential = await self.find_if_any(user_id)
         if credential is None:
             raise problems.not_linked()
         return credential

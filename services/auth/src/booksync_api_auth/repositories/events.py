@@ -18,6 +18,7 @@ Kind = Literal[
     "profile_created",
     "profile_changed",
     "profile_deleted",
+    "confirmation",
     "password_changed",
     "session_revoked",
     "mangacollec_linked",
@@ -44,7 +45,7 @@ class Events:
         }
         await self._session.execute(insert(AUTH_EVENTS).values(values))
 
-    async def list(self, user_id: UUID, *, before: int | None, limit: int) -> Sequence[Event]:
+    async def list(self, user_id: UUID, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
         """Return events of a profile, newest first.
 
         :param before: an event's id: only older ones.

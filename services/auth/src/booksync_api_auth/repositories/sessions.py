@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, bindparam, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from booksync_api_auth.models import Origin, SessionRecord, User
@@ -123,12 +122,15 @@ class Sessions:
 
     async def list_live(self, user_id: UUID) -> Sequence[SessionRecord]:
         """Return the sessions of a profile that go on, the latest used first."""
-        statement = (
-            select(*_COLUMNS)
-            .where(SESSIONS.c.user_id == user_id, SESSIONS.c.revoked_at.is_(None))
-            .where(or_(SESSIONS.c.expires_at.is_(None), SESSIONS.c.expires_at > func.now()))
-            .order_by(SESSIONS.c.last_used_at.desc(), SESSIONS.c.id)
-        )
+        is_live = or_(SESSIONS.c.expires_at.is_(None), SESSIONS.c.expires_at > func.now())
+        return await self._list(SESSIONS.c.user_id == user_id, SESSIONS.c.revoked_at.is_(None), is_live)
+
+    async def list(self, user_id: UUID) -> Sequence[SessionRecord]:
+        """Return all sessions of a profile that are kept, the latest used first."""
+        return await self._list(SESSIONS.c.user_id == user_id)
+
+    async def _list(self, *conditions: ColumnElement[bool]) -> Sequence[SessionRecord]:
+        statement = select(*_COLUMNS).where(*conditions).order_by(SESSIONS.c.last_used_at.desc(), SESSIONS.c.id)
         return [_parse(row) for row in (await self._session.execute(statement)).mappings()]
 
     async def revoke(self, session_id: UUID, *, user_id: UUID, reason: str) -> bool:
@@ -147,7 +149,7 @@ class Sessions:
         kept = () if besides is None else (SESSIONS.c.id != besides,)
         return await self._revoke(SESSIONS.c.user_id == user_id, *kept, reason=reason)
 
-    async def _revoke(self, *conditions: Any, reason: str) -> int:
+    async def _revoke(self, *conditions: ColumnElement[bool], reason: str) -> int:
         statement = (
             update(SESSIONS)
             .where(*conditions, SESSIONS.c.revoked_at.is_(None))

@@ -101,6 +101,16 @@ class Users:
         row = (await self._session.execute(select(*COLUMNS).where(condition))).mappings().one_or_none()
         return None if row is None else parse_user(row)
 
+    async def refuse_taken(self, username: str, email: str | None) -> None:
+        """Refuse early what `add` would refuse.
+
+        :raises ProblemError: 409 username_taken, email_taken.
+        """
+        if await self.is_username_taken(username):
+            raise ProblemError(409, *_CONFLICTS["uq_users_username_key"])
+        if email is not None and await self._find(USERS.c.email_key == make_key(email)) is not None:
+            raise ProblemError(409, *_CONFLICTS["uq_users_email_key"])
+
     async def is_username_taken(self, username: str) -> bool:
         """Tell whether there is a profile of that name."""
         return await self._find(USERS.c.username_key == make_key(username)) is not None
