@@ -1,8 +1,8 @@
 """Make profiles.
 
-The first one is its household's administrator. After that an administrator makes them, or anybody, where REGISTRATION is
-open. Two who are first at the same time are told apart by a lock: the second is refused, as it would have become administrator
-a moment ago and cannot know that it is not.
+The first one is its household's administrator. After that an administrator makes them, or anybody, where REGISTRATION
+is open. Two who are first at the same time are told apart by a lock: the second is refused, as it would have become
+administrator a moment ago and cannot know that it is not.
 """
 
 from dataclasses import dataclass, field
@@ -102,6 +102,7 @@ class Registration:
 
         :raises ProblemError: 403, 409.
         """
+        roles: dict[Rule, Role] = {"first": "admin", "open": "user", "admin": new.role}
         await Users(session).lock_census()
         if await self.find_rule(session, caller) != rule:
             raise ProblemError(409, "profile_exists", "Somebody else has made the first profile at the same time.")
@@ -109,7 +110,7 @@ class Registration:
             username=new.username,
             email=new.email,
             password_hash=password_hash,
-            role={"first": "admin", "open": "user", "admin": new.role}[rule],
+            role=roles[rule],
             certify_adult=new.certify_adult,
             avatar=new.avatar,
             id_mangacollec=None if signed_in is None else signed_in.account.id,

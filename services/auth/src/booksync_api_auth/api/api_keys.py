@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from booksync_api_auth.api import ROOT
 from booksync_api_auth.api.fields import KeyName
@@ -21,7 +22,7 @@ from booksync_common.problems import ProblemError
 
 router = APIRouter(prefix=f"{ROOT}/api-keys", tags=["API keys"])
 
-_EXAMPLE = {
+_EXAMPLE: JsonDict = {
     "id": EXAMPLE_ID,
     "name": "scraper",
     "prefix": "bsk_k3Fq",
@@ -46,7 +47,7 @@ class NewKeyBody(BaseModel):
 class KeyAnswer(BaseModel):
     """A key, without the key."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": {**_EXAMPLE}})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _EXAMPLE})
 
     id: UUID
     name: str

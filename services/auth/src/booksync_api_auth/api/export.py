@@ -7,6 +7,7 @@ from booksync_api_auth.api.mangacollec import LinkAnswer, show_link
 from booksync_api_auth.api.schemas import EventAnswer, SessionAnswer, UserAnswer, show_user
 from booksync_api_auth.identity import Caller
 from booksync_api_auth.mangacollec.links import LinksOf
+from booksync_api_auth.repositories import credentials
 from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.sessions import Sessions
 from booksync_common.database import Session
@@ -16,7 +17,7 @@ router = APIRouter(prefix="/users", tags=["profiles"])
 
 
 class Export(BaseModel):
-    """A profile, its devices, what happened to it, and its link. Passwords and tokens are kept as hashes or encrypted."""
+    """A profile, its devices, what happened to it, and its link; not the secrets, which nobody can read."""
 
     user: UserAnswer
     sessions: list[SessionAnswer]
@@ -26,9 +27,9 @@ class Export(BaseModel):
 
 @router.get("/me/export", summary="Everything held about me", responses=document(401, 403))
 async def export_me(caller: Caller, session: Session, links: LinksOf, response: Response) -> Export:
-    """Return all that this service holds about the profile of the token; the other services have exports of their own."""
+    """Return all that this service holds about the profile; the other services have exports of their own."""
     response.headers["Content-Disposition"] = 'attachment; filename="booksync-profile.json"'
-    credential = await links.find_if_any(caller.user.id)
+    credential = await credentials.find(await session.connection(), caller.user.id)
     link = LinkAnswer(state="not_linked") if credential is None else show_link(credential, links.state(credential))
     return Export(
         user=show_user(caller.user),

@@ -21,8 +21,6 @@ def _always_user() -> Role:
 
 _Blank = BeforeValidator(_blank_to_none)
 
-_PROFILE = {"username": "Léa", "email": "lea@example.org", "certify_adult": False, "avatar": "fox"}
-
 
 class NewUserBody(BaseModel):
     """A new profile. With an account of Mangacollec it needs no password here."""
@@ -95,7 +93,11 @@ class PatchBody(BaseModel):
 class PutBody(BaseModel):
     """A whole profile."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {**_PROFILE}})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"username": "Léa", "email": "lea@example.org", "certify_adult": False, "avatar": "fox"}
+        }
+    )
 
     username: Username
     email: Annotated[Email | None, _Blank] = None

@@ -40,7 +40,7 @@ async def create_user(
 async def list_users(
     caller: MaybeCaller, session: Session, settings: SettingsOf
 ) -> list[UserAnswer] | list[PickedUser]:
-    """Return all profiles to administrators; to everybody else, names and avatars to pick from, if PROFILE_PICKER is on."""
+    """Return all profiles to administrators, and to everybody names and avatars to pick from (PROFILE_PICKER)."""
     is_admin = caller is not None and caller.user.is_admin
     if not is_admin and not settings.profile_picker:
         raise unauthenticated() if caller is None else forbidden()
