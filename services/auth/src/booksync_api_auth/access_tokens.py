@@ -29,8 +29,9 @@ MAX_LENGTH = 4096
 
 _HEADERS = frozenset({"alg", "typ", "kid"})
 _OPTIONS = {
-    **{f"require_{name}": True for name in ("aud", "iat", "iss", "jti", "nbf", "sub")},
-    # it is when the token was made, by the database's clock, which may be ahead of this one
+    **{f"require_{name}": True for name in ("aud", "iat", "iss", "jti", "sub")},
+    # it is when the token was made, by the database's clock, which may be ahead of this one; so it is not required
+    # either, as that would have it verified, too
     "verify_nbf": False,
 }
 
@@ -150,7 +151,7 @@ def _parse(content: Mapping[str, Any]) -> Claims:
 
     :raises Exception: of any kind, where one is of a wrong type.
     """
-    if content["typ"] != KIND:
+    if content["typ"] != KIND or not isinstance(content["nbf"], int):
         raise invalid_token()
     expiry = content.get("exp")
     return Claims(
