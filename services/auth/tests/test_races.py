@@ -1,4 +1,4 @@
-"""Who comes at the same time: one first profile, one last profile, one owner of a name; and no answer before the commit."""
+"""What happens at the same time: one profile is the first, one the last, one has a name; and commit before answer."""
 
 import asyncio
 

@@ -10,13 +10,16 @@ from booksync_api_auth.repositories.rate_limits import ADDRESS_TRIES, FREE_TRIES
 from booksync_auth_testing.household import PASSWORD, V1, Household, live_in, problem
 
 
+WRONG = "not the password"
+
+
 def client_at(house: Household, address: str) -> httpx.AsyncClient:
     """Talk to the Auth API from an address."""
     transport = httpx.ASGITransport(app=house.serving.app, client=(address, 40000), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://service")
 
 
-async def try_password(client: httpx.AsyncClient, password: str = "wrong", name: str = "Ana") -> httpx.Response:
+async def try_password(client: httpx.AsyncClient, password: str = WRONG, name: str = "Ana") -> httpx.Response:
     """Try to sign in."""
     return await client.post(f"{V1}/auth/login", json={"username": name, "password": password})
 
