@@ -176,7 +176,7 @@ async def test_account_belongs_to_one_profile(linked: Household, site: Mangacoll
     assert (await link(linked, bo))["state"] == "linked"
 
 
-async def test_end_of_a_link(linked: Household, site: Mangacollec) -> None:
+async def test_end_of_a_link(linked: Household) -> None:
     lea = await linked.add("Léa")
     address = f"{V1}/mangacollec/link"
     assert problem(await linked.client.delete(address, headers=lea.headers)) == (404, "mangacollec_not_linked")
@@ -228,7 +228,7 @@ async def test_name_from_mangacollec_is_made_to_fit(empty_url: URL, site: Mangac
         assert 0 < len(parse_person(answer).username) <= 50
 
 
-async def test_profile_without_a_password_confirms_at_mangacollec(linked: Household, site: Mangacollec) -> None:
+async def test_profile_without_a_password_confirms_at_mangacollec(linked: Household) -> None:
     ana = await linked.add("Ana")
     body = {"username": "Léa", "email_mangacollec": EMAIL, "password_mangacollec": THERE}
     created = await linked.client.post("/users", json=body, headers=ana.headers)

@@ -9,7 +9,6 @@ from sqlalchemy.engine import URL
 from booksync_api_auth.repositories.rate_limits import ADDRESS_TRIES, FREE_TRIES, make_address_key
 from booksync_auth_testing.household import PASSWORD, V1, Household, live_in, problem
 
-
 WRONG = "not the password"
 
 

@@ -20,6 +20,13 @@ CLIENT_SECRET = "f6e5d4c3b2a1"
 Mood = Literal["well", "slow", "drip", "garbage", "truncated", "hang_up", "huge", "errors", "limited", "empty"]
 
 
+_ANSWERS: dict[Mood, tuple[int, bytes]] = {
+    "garbage": (200, b"<!DOCTYPE html><title>Maintenance</title>"),
+    "empty": (200, b"{}"),
+    "errors": (500, b"<h1>We're sorry, but something went wrong.</h1>"),
+}
+
+
 @dataclass
 class Account:
     """Somebody's account."""
@@ -154,12 +161,8 @@ class Mangacollec:
             while not reader.at_eof():
                 writer.write(b'{"x":' * 10_000)
                 await writer.drain()
-        elif mood == "garbage":
-            await _write(writer, 200, b"<!DOCTYPE html><title>Maintenance</title>")
-        elif mood == "empty":
-            await _write(writer, 200, b"{}")
-        elif mood == "errors":
-            await _write(writer, 500, b"<h1>We're sorry, but something went wrong.</h1>")
+        elif mood in _ANSWERS:
+            await _write(writer, *_ANSWERS[mood])
         elif mood == "limited":
             extra = b"" if self.retry_after is None else f"Retry-After: {self.retry_after}\r\n".encode()
             await _write(writer, 429, b"Retry later\n", extra)
