@@ -22,6 +22,10 @@ router = APIRouter(prefix=f"{ROOT}/auth", tags=["tokens"])
 class TokenForm(BaseModel):
     """The token in question."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl"}}
+    )
+
     token: SecretStr = Field(min_length=1, max_length=8192)
     token_type_hint: str | None = None
 

@@ -37,6 +37,12 @@ class LoginBody(BaseModel):
 class LoginForm(BaseModel):
     """RFC 6749, section 4.3.2."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"grant_type": "password", "username": "Léa", "password": "correct horse battery"}
+        }
+    )
+
     grant_type: Literal["password", ""] = "password"
     username: Text
     password: EnteredPassword
@@ -90,14 +96,14 @@ async def refresh_tokens(body: RefreshBody, refresh: RefreshOf, origin: OriginOf
 @router.post("/logout", summary="End this session", status_code=204, responses=document(401, 403))
 async def log_out(caller: Caller, session: Session, origin: OriginOf) -> Response:
     """End the session of the token."""
-    await Sessions(session).revoke(caller.session.id, user_id=caller.user.id, reason="logout")
     await Events(session).add("logout", user_id=caller.user.id, origin=origin)
+    await Sessions(session).revoke(caller.session.id, user_id=caller.user.id, reason="logout")
     return Response(status_code=204)
 
 
 @router.post("/logout-all", summary="End every session", status_code=204, responses=document(401, 403))
 async def log_out_everywhere(caller: Caller, session: Session, origin: OriginOf) -> Response:
     """End all sessions of the profile, this one too."""
-    await Sessions(session).revoke_all(caller.user.id, reason="logout_all")
     await Events(session).add("logout", user_id=caller.user.id, origin=origin)
+    await Sessions(session).revoke_all(caller.user.id, reason="logout_all")
     return Response(status_code=204)

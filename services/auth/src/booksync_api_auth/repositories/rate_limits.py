@@ -65,15 +65,19 @@ class RateLimits:
         await self._take_from_account(make_account_key(account, address))
 
     async def give_back(self, account: str, address: str | None) -> None:
-        """Take a try back, which has succeeded, and forget the series of failures that it ends."""
-        await self._session.execute(delete(RATE_LIMITS).where(RATE_LIMITS.c.key == make_account_key(account, address)))
+        """Take a try back, which has succeeded, and forget the series of failures that it ends.
+
+        First the address, as when a try is counted: two that lock the same rows in another order end in a deadlock.
+        """
         where = (RATE_LIMITS.c.key == f"address {make_address_key(address)}", _COUNT > 0)
         await self._session.execute(update(RATE_LIMITS).where(*where).values(count=_COUNT - 1))
+        await self._session.execute(delete(RATE_LIMITS).where(RATE_LIMITS.c.key == make_account_key(account, address)))
 
     async def purge(self) -> None:
-        """Drop what is over."""
+        """Drop what is over, and nobody is counting in."""
         where = (RATE_LIMITS.c.window_start < func.now() - FORGET_AFTER, ~func.coalesce(_IS_BLOCKED, False))
-        await self._session.execute(delete(RATE_LIMITS).where(*where))
+        keys = select(RATE_LIMITS.c.key).where(*where).with_for_update(skip_locked=True)
+        await self._session.execute(delete(RATE_LIMITS).where(RATE_LIMITS.c.key.in_(keys)))
 
     async def _take_from_account(self, key: str) -> None:
         is_old = RATE_LIMITS.c.window_start < func.now() - FORGET_AFTER
