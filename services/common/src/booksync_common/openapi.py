@@ -78,14 +78,17 @@ def install(app: FastAPI) -> None:
         schemas |= {**own.pop("$defs"), "Problem": own}
         for path in content["paths"].values():
             for method in _METHODS & path.keys():
-                _complete(path[method]["responses"])
+                _complete(path[method])
         return content
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _complete(responses: dict[str, Any]) -> None:
+def _complete(operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
     if "422" in responses:
         responses["422"] = describe(422)
-    for status in _ALWAYS:
+    body = operation.get("requestBody", {}).get("content", {})
+    # JSON that is no text
+    for status in (*_ALWAYS, 400) if "application/json" in body else _ALWAYS:
         responses.setdefault(str(status), describe(status))

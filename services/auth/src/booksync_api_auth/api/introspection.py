@@ -128,7 +128,7 @@ async def introspect(form: Form, bearer: Bearer, introspection: IntrospectionOf)
 @router.post(
     "/revoke",
     summary="End a token (RFC 7009)",
-    status_code=200,
+    response_class=Response,
     responses=document(413, 415, 422),
     openapi_extra=document_form(TokenForm),
 )
