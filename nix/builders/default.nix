@@ -3,9 +3,18 @@
   lib,
   locks,
   platform,
+  # whether steps run as on a machine with other habits, which must not show in what they make
+  isVaried ? false,
 }:
 lib.fix {
-  arguments = { inherit lib locks platform; };
+  arguments = {
+    inherit
+      lib
+      locks
+      platform
+      isVaried
+      ;
+  };
   files = {
     # from the locks
     artifact = ./artifact.nix;

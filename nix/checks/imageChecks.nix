@@ -4,6 +4,7 @@
   platform,
   builders,
   images,
+  variedImages,
   testTools,
 }:
 let
@@ -23,7 +24,9 @@ let
   shortOf = image: if image == database then "postgres" else builtins.head (serviceOf image);
 
   # layouts of some images for some architectures: one architecture's check does not wait for the other's images
-  mkLayouts =
+  mkLayouts = mkLayoutsOf images;
+  mkLayoutsOf =
+    images:
     { names, architectures }:
     builders.mkImages {
       name = "images-${builtins.concatStringsSep "-" architectures}";
@@ -109,6 +112,37 @@ let
       };
     };
 
+  reproducibilityOf =
+    image: architecture:
+    let
+      name = "image-${shortOf image}-${architecture}-reproducible";
+      layouts = {
+        architectures = [ architecture ];
+        names = [ image ];
+      };
+    in
+    {
+      inherit name;
+      value = builders.mkPytest {
+        inherit name;
+        sources = imageSources;
+        tests = [ (test "reproducible") ];
+        env = {
+          BOOKSYNC_IMAGES = mkLayouts layouts;
+          BOOKSYNC_VARIED_IMAGES = mkLayoutsOf variedImages layouts;
+          BOOKSYNC_IMAGE = image;
+          BOOKSYNC_ARCH = architecture;
+        };
+      };
+    };
+
+  # image -> architecture -> Bool
+  ofEach =
+    make: isWanted:
+    listToAttrs (
+      concatMap (image: map (make image) (filter (isWanted image) images.architectures)) images.names
+    );
+
   serviceCheckOf =
     image: architecture:
     let
@@ -154,14 +188,8 @@ in
   # image -> Bool
   layouts = isWanted: listToAttrs (map layoutOf (filter isWanted images.names));
 
-  # image -> architecture -> Bool
-  contracts =
-    isWanted:
-    listToAttrs (
-      concatMap (
-        image: map (contractOf image) (filter (isWanted image) images.architectures)
-      ) images.names
-    );
+  contracts = ofEach contractOf;
+  reproducibility = ofEach reproducibilityOf;
 
   # image -> architecture to run the tests on
   services =

@@ -4,6 +4,7 @@
   platform,
   builders,
   images,
+  variedImages,
   testTools,
 }:
 let
@@ -13,6 +14,7 @@ let
       platform
       builders
       images
+      variedImages
       testTools
       ;
   };
@@ -20,4 +22,5 @@ let
 in
 imageChecks.layouts (image: builtins.all (isLight image) images.architectures)
 // imageChecks.contracts isLight
+// imageChecks.reproducibility isLight
 // imageChecks.sharing

@@ -4,6 +4,7 @@
   platform,
   builders,
   images,
+  variedImages,
   testTools,
 }:
 let
@@ -13,6 +14,7 @@ let
       platform
       builders
       images
+      variedImages
       testTools
       ;
   };
@@ -20,3 +22,4 @@ let
 in
 imageChecks.layouts (image: builtins.any (isHeavy image) images.architectures)
 // imageChecks.contracts isHeavy
+// imageChecks.reproducibility isHeavy

@@ -4,6 +4,7 @@
   platform,
   builders,
   images,
+  variedImages,
   testTools,
 }:
 let
@@ -13,6 +14,7 @@ let
       platform
       builders
       images
+      variedImages
       testTools
       ;
   };

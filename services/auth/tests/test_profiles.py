@@ -1,5 +1,7 @@
 """Profiles: who may make, see, change and delete them; and a household always has one, and somebody who manages."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from sqlalchemy.engine import URL
 
@@ -239,3 +241,19 @@ async def test_export_has_everything_but_secrets(house: Household) -> None:
     assert content["mangacollec"]["state"] == "not_linked"
     for secret in ("$2b$", ana.access_token, ana.refresh_token):
         assert secret not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/users", f"{V1}/auth/login", f"{V1}/auth/logout"])
+async def test_body_that_nobody_means_is_a_problem(house: Household, path: str) -> None:
+    content = b'{"username": "' + b"x" * 300_000 + b'"}'
+
+    async def send_in_parts() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), 50_000):
+            yield content[start : start + 50_000]
+
+    headers = {"Content-Type": "application/json"}
+    declared = await house.client.post(path, content=content, headers=headers)
+    assert problem(declared) == (413, "content_too_large")
+    if not path.endswith("logout"):  # which reads no body
+        undeclared = await house.client.post(path, content=send_in_parts(), headers=headers)
+        assert problem(undeclared) == (413, "content_too_large")

@@ -9,6 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from booksync_api_auth.api import ROOT
+from booksync_api_auth.api.body_limit import LimitedRoute
+from booksync_api_auth.api.errors import ADMIN, VALIDATION
 from booksync_api_auth.api.fields import KeyName
 from booksync_api_auth.api.schemas import EXAMPLE_ID, EXAMPLE_TIME
 from booksync_api_auth.api_keys import SHOWN, hash_api_key, make_api_key
@@ -17,10 +19,10 @@ from booksync_api_auth.models import Scope
 from booksync_api_auth.repositories.api_keys import ApiKeys
 from booksync_api_auth.repositories.events import Events
 from booksync_common.database import Session
-from booksync_common.openapi import document
+from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
 
-router = APIRouter(prefix=f"{ROOT}/api-keys", tags=["API keys"])
+router = APIRouter(prefix=f"{ROOT}/api-keys", tags=["API keys"], route_class=LimitedRoute)
 
 _EXAMPLE: JsonDict = {
     "id": EXAMPLE_ID,
@@ -70,13 +72,18 @@ class NewKeyAnswer(KeyAnswer):
     key: str = Field(description="shown this once: only its hash is kept")
 
 
-@router.get("", summary="All keys", responses=document(401, 403))
+@router.get("", summary="All keys", responses=describe_errors(ADMIN))
 async def list_keys(_caller: Admin, session: Session) -> list[KeyAnswer]:
     """Return what is known of the keys."""
     return [KeyAnswer.model_validate(key) for key in await ApiKeys(session).list()]
 
 
-@router.post("", summary="Make a key", status_code=201, responses=document(401, 403, 409))
+@router.post(
+    "",
+    summary="Make a key",
+    status_code=201,
+    responses=describe_errors({**ADMIN, **VALIDATION, 409: "api_key_name_taken"}),
+)
 async def create_key(body: NewKeyBody, caller: Admin, session: Session, origin: OriginOf) -> NewKeyAnswer:
     """Make a key, which this answer alone has in it."""
     key = make_api_key()
@@ -92,7 +99,12 @@ async def create_key(body: NewKeyBody, caller: Admin, session: Session, origin: 
     return NewKeyAnswer(**KeyAnswer.model_validate(stored).model_dump(), key=key)
 
 
-@router.delete("/{key_id}", summary="Delete a key", status_code=204, responses=document(401, 403, 404))
+@router.delete(
+    "/{key_id}",
+    summary="Delete a key",
+    status_code=204,
+    responses=describe_errors({**ADMIN, **VALIDATION, 404: "api_key_not_found"}),
+)
 async def delete_key(key_id: UUID, caller: Admin, session: Session, origin: OriginOf) -> Response:
     """Delete a key; within 5 seconds the other services do not take it any more."""
     if not await ApiKeys(session).delete(key_id):

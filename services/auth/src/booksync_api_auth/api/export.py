@@ -3,6 +3,8 @@
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
+from booksync_api_auth.api.body_limit import LimitedRoute
+from booksync_api_auth.api.errors import TOKEN
 from booksync_api_auth.api.mangacollec import LinkAnswer, show_link
 from booksync_api_auth.api.schemas import EventAnswer, SessionAnswer, UserAnswer, show_user
 from booksync_api_auth.identity import Caller
@@ -11,9 +13,9 @@ from booksync_api_auth.repositories import credentials
 from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.sessions import Sessions
 from booksync_common.database import Session
-from booksync_common.openapi import document
+from booksync_common.problem_schema import describe_errors
 
-router = APIRouter(prefix="/users", tags=["profiles"])
+router = APIRouter(prefix="/users", tags=["profiles"], route_class=LimitedRoute)
 
 
 class Export(BaseModel):
@@ -25,7 +27,7 @@ class Export(BaseModel):
     mangacollec: LinkAnswer
 
 
-@router.get("/me/export", summary="Everything held about me", responses=document(401, 403))
+@router.get("/me/export", summary="Everything held about me", responses=describe_errors(TOKEN))
 async def export_me(caller: Caller, session: Session, links: LinksOf, response: Response) -> Export:
     """Return all that this service holds about the profile; the other services have exports of their own."""
     response.headers["Content-Disposition"] = 'attachment; filename="booksync-profile.json"'

@@ -9,14 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from booksync_api_auth.access_tokens import AUDIENCE, ISSUER
 from booksync_api_auth.api import ROOT
+from booksync_api_auth.api.body_limit import LimitedRoute
+from booksync_api_auth.api.errors import FORM
 from booksync_api_auth.api.forms import Form, document_form, parse_form
 from booksync_api_auth.api.schemas import EXAMPLE_ID
 from booksync_api_auth.identity import Bearer
 from booksync_api_auth.introspection import IntrospectionOf
 from booksync_api_auth.models import ApiKey, Identity, Role
-from booksync_common.openapi import document
+from booksync_common.problem_schema import describe_errors
 
-router = APIRouter(prefix=f"{ROOT}/auth", tags=["tokens"])
+router = APIRouter(prefix=f"{ROOT}/auth", tags=["tokens"], route_class=LimitedRoute)
 
 
 class TokenForm(BaseModel):
@@ -116,7 +118,7 @@ def show_identity(identity: Identity) -> Introspected:
     "/introspect",
     summary="What a token or an API key stands for (RFC 7662)",
     response_model_exclude_none=True,
-    responses=document(401, 413, 415, 422),
+    responses=describe_errors({**FORM, 401: "token_missing: in the header, the same as in the body"}),
     openapi_extra=document_form(TokenForm),
 )
 async def introspect(form: Form, bearer: Bearer, introspection: IntrospectionOf) -> Introspected:
@@ -129,7 +131,7 @@ async def introspect(form: Form, bearer: Bearer, introspection: IntrospectionOf)
     "/revoke",
     summary="End a token (RFC 7009)",
     response_class=Response,
-    responses=document(413, 415, 422),
+    responses=describe_errors(FORM),
     openapi_extra=document_form(TokenForm),
 )
 async def revoke(form: Form, introspection: IntrospectionOf) -> Response:

@@ -6,6 +6,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from booksync_api_auth.api import ROOT
+from booksync_api_auth.api.body_limit import LimitedRoute
+from booksync_api_auth.api.errors import FORM, LIMIT, TOKEN, VALIDATION
 from booksync_api_auth.api.fields import DeviceName, EnteredPassword, Text
 from booksync_api_auth.api.forms import Form, document_form, parse_form
 from booksync_api_auth.api.schemas import TokenAnswer
@@ -15,9 +17,9 @@ from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.sessions import Sessions
 from booksync_api_auth.signing_in import SignInOf
 from booksync_common.database import Session
-from booksync_common.openapi import document
+from booksync_common.problem_schema import describe_errors
 
-router = APIRouter(prefix=f"{ROOT}/auth", tags=["sign-in"])
+router = APIRouter(prefix=f"{ROOT}/auth", tags=["sign-in"], route_class=LimitedRoute)
 
 
 class LoginBody(BaseModel):
@@ -60,7 +62,11 @@ class RefreshBody(BaseModel):
     refresh_token: SecretStr = Field(max_length=4096)
 
 
-@router.post("/login", summary="Sign in", responses=document(401, 403, 429))
+@router.post(
+    "/login",
+    summary="Sign in",
+    responses=describe_errors({**VALIDATION, **LIMIT, 401: "invalid_credentials", 403: "account_disabled"}),
+)
 async def log_in(body: LoginBody, sign_in: SignInOf, origin: OriginOf) -> TokenAnswer:
     """Check a password and begin a session; a token that never expires has null in expires_in and expires_at."""
     issued = await sign_in.sign_in(
@@ -75,7 +81,7 @@ async def log_in(body: LoginBody, sign_in: SignInOf, origin: OriginOf) -> TokenA
 @router.post(
     "/token",
     summary="Sign in by an OAuth 2.0 form",
-    responses=document(401, 403, 413, 415, 422, 429),
+    responses=describe_errors({**FORM, **LIMIT, 401: "invalid_credentials", 403: "account_disabled"}),
     openapi_extra=document_form(LoginForm),
 )
 async def log_in_by_form(form: Form, sign_in: SignInOf, origin: OriginOf) -> TokenAnswer:
@@ -87,13 +93,19 @@ async def log_in_by_form(form: Form, sign_in: SignInOf, origin: OriginOf) -> Tok
     return TokenAnswer.build(issued)
 
 
-@router.post("/refresh", summary="Get the next pair of tokens", responses=document(401, 403))
+@router.post(
+    "/refresh",
+    summary="Get the next pair of tokens",
+    responses=describe_errors(
+        {**VALIDATION, 401: "token_invalid, token_expired, token_revoked", 403: "account_disabled"}
+    ),
+)
 async def refresh_tokens(body: RefreshBody, refresh: RefreshOf, origin: OriginOf) -> TokenAnswer:
     """Rotate a refresh token: within 10 s a retry gets the same pair, later use of an old one ends the session."""
     return TokenAnswer.build(await refresh.refresh(body.refresh_token.get_secret_value(), origin=origin))
 
 
-@router.post("/logout", summary="End this session", status_code=204, responses=document(401, 403))
+@router.post("/logout", summary="End this session", status_code=204, responses=describe_errors(TOKEN))
 async def log_out(caller: Caller, session: Session, origin: OriginOf) -> Response:
     """End the session of the token."""
     await Events(session).add("logout", user_id=caller.user.id, origin=origin)
@@ -101,7 +113,7 @@ async def log_out(caller: Caller, session: Session, origin: OriginOf) -> Respons
     return Response(status_code=204)
 
 
-@router.post("/logout-all", summary="End every session", status_code=204, responses=document(401, 403))
+@router.post("/logout-all", summary="End every session", status_code=204, responses=describe_errors(TOKEN))
 async def log_out_everywhere(caller: Caller, session: Session, origin: OriginOf) -> Response:
     """End all sessions of the profile, this one too."""
     await Events(session).add("logout", user_id=caller.user.id, origin=origin)

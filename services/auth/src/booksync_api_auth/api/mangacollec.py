@@ -8,6 +8,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
 from booksync_api_auth.api import ROOT
+from booksync_api_auth.api.body_limit import LimitedRoute
+from booksync_api_auth.api.errors import MANGACOLLEC, MANGACOLLEC_PASSWORD, TOKEN
 from booksync_api_auth.api.fields import DeviceName, ForeignPassword, Text
 from booksync_api_auth.api.schemas import EXAMPLE_ID, EXAMPLE_TIME, TokenAnswer
 from booksync_api_auth.identity import Caller, OriginOf
@@ -16,9 +18,9 @@ from booksync_api_auth.mangacollec.signing_in import MangacollecSignInOf
 from booksync_api_auth.mangacollec.unlinking import unlink
 from booksync_api_auth.models import Credential
 from booksync_common.database import Session
-from booksync_common.openapi import document
+from booksync_common.problem_schema import describe_errors
 
-router = APIRouter(prefix=ROOT, tags=["Mangacollec"])
+router = APIRouter(prefix=ROOT, tags=["Mangacollec"], route_class=LimitedRoute)
 
 
 class AccountBody(BaseModel):
@@ -100,7 +102,13 @@ def show_link(credential: Credential, state: Literal["linked", "relink_required"
     "/auth/mangacollec/login",
     tags=["sign-in"],
     summary="Sign in with an account of Mangacollec",
-    responses=document(403, 409, 429, 502, 504),
+    responses=describe_errors(
+        {
+            **MANGACOLLEC_PASSWORD,
+            403: "registration_closed, account_disabled",
+            409: "username_taken, profile_exists",
+        }
+    ),
 )
 async def log_in_with_mangacollec(
     body: MangacollecLoginBody, sign_in: MangacollecSignInOf, origin: OriginOf
@@ -118,21 +126,30 @@ async def log_in_with_mangacollec(
     return TokenAnswer.build(issued)
 
 
-@router.get("/mangacollec/link", summary="The link's state", responses=document(401, 403))
+@router.get("/mangacollec/link", summary="The link's state", responses=describe_errors(TOKEN))
 async def get_link(caller: Caller, links: LinksOf) -> LinkAnswer:
     """Say whether the profile is linked, and whether that still works. Asks Mangacollec nothing."""
     credential = await links.find_if_any(caller.user.id)
     return LinkAnswer(state="not_linked") if credential is None else show_link(credential, links.state(credential))
 
 
-@router.put("/mangacollec/link", summary="Link the profile", responses=document(401, 403, 409, 429, 502, 504))
+@router.put(
+    "/mangacollec/link",
+    summary="Link the profile",
+    responses=describe_errors({**TOKEN, **MANGACOLLEC_PASSWORD, 409: "mangacollec_already_linked"}),
+)
 async def put_link(body: AccountBody, caller: Caller, links: LinksOf, origin: OriginOf) -> LinkAnswer:
     """Have Mangacollec check the password, and keep its tokens, encrypted. An account belongs to one profile."""
     credential = await links.link(caller.user.id, body.email, body.password.get_secret_value(), origin=origin)
     return show_link(credential, links.state(credential))
 
 
-@router.delete("/mangacollec/link", summary="End the link", status_code=204, responses=document(401, 403, 404, 409))
+@router.delete(
+    "/mangacollec/link",
+    summary="End the link",
+    status_code=204,
+    responses=describe_errors({**TOKEN, 404: "mangacollec_not_linked", 409: "password_missing"}),
+)
 async def delete_link(caller: Caller, session: Session, origin: OriginOf) -> Response:
     """Forget the account and its tokens. A profile without a password here keeps them, as it could not sign in."""
     await unlink(session, caller.user, origin=origin)
@@ -142,7 +159,9 @@ async def delete_link(caller: Caller, session: Session, origin: OriginOf) -> Res
 @router.get(
     "/mangacollec/token",
     summary="A token for Mangacollec's API",
-    responses=document(401, 403, 404, 409, 502, 504),
+    responses=describe_errors(
+        {**TOKEN, **MANGACOLLEC, 404: "mangacollec_not_linked", 409: "mangacollec_relink_required"}
+    ),
 )
 async def get_token(caller: Caller, links: LinksOf) -> MangacollecToken:
     """Return an access token that is good for a minute at least."""

@@ -15,10 +15,10 @@ from booksync_api_auth.api import (
 )
 
 
-def _make_profiles(prefix: str, *, documented: bool) -> APIRouter:
+def _include_profiles(prefix: str, *, documented: bool) -> APIRouter:
     router = APIRouter(prefix=prefix)
-    for part in (export, users):
-        router.include_router(part.router, include_in_schema=documented)
+    for part in (export.router, users.router):
+        router.include_router(part, include_in_schema=documented)
     return router
 
 
@@ -29,7 +29,7 @@ ROUTERS = (
     introspection.router,
     departures.router,
     api_keys.router,
-    _make_profiles(ROOT, documented=True),
+    _include_profiles(ROOT, documented=True),
     # some clients know /users by its short name
-    _make_profiles("", documented=False),
+    _include_profiles("", documented=False),
 )

@@ -7,15 +7,17 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from booksync_api_auth.api import ROOT
+from booksync_api_auth.api.body_limit import LimitedRoute
+from booksync_api_auth.api.errors import TOKEN, VALIDATION
 from booksync_api_auth.api.schemas import EventAnswer, SessionAnswer
 from booksync_api_auth.identity import Caller, OriginOf
 from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.sessions import Sessions
 from booksync_common.database import Session
-from booksync_common.openapi import document
+from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
 
-router = APIRouter(prefix=f"{ROOT}/auth", tags=["sessions"])
+router = APIRouter(prefix=f"{ROOT}/auth", tags=["sessions"], route_class=LimitedRoute)
 
 MAX_PAGE = 200
 
@@ -27,7 +29,7 @@ class EventPage(BaseModel):
     next_before: int | None  # the value of `before` that has the next page; null on the last
 
 
-@router.get("/sessions", summary="Devices that are signed in", responses=document(401, 403))
+@router.get("/sessions", summary="Devices that are signed in", responses=describe_errors(TOKEN))
 async def list_sessions(caller: Caller, session: Session) -> list[SessionAnswer]:
     """Return the sessions that go on, the latest used first."""
     found = [SessionAnswer.model_validate(record) for record in await Sessions(session).list_live(caller.user.id)]
@@ -35,7 +37,10 @@ async def list_sessions(caller: Caller, session: Session) -> list[SessionAnswer]
 
 
 @router.delete(
-    "/sessions/{session_id}", summary="Sign a device out", status_code=204, responses=document(401, 403, 404)
+    "/sessions/{session_id}",
+    summary="Sign a device out",
+    status_code=204,
+    responses=describe_errors({**TOKEN, **VALIDATION, 404: "session_not_found"}),
 )
 async def revoke_session(session_id: UUID, caller: Caller, session: Session, origin: OriginOf) -> Response:
     """End one of the caller's sessions."""
@@ -45,7 +50,7 @@ async def revoke_session(session_id: UUID, caller: Caller, session: Session, ori
     return Response(status_code=204)
 
 
-@router.get("/activity", summary="Sign-ins and failures", responses=document(401, 403))
+@router.get("/activity", summary="Sign-ins and failures", responses=describe_errors({**TOKEN, **VALIDATION}))
 async def list_activity(
     caller: Caller,
     session: Session,

@@ -4,6 +4,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from booksync_api_auth.api.body_limit import LimitedRoute
+from booksync_api_auth.api.errors import ADMIN, CONFIRMATION, MANGACOLLEC_PASSWORD, PROFILE, TOKEN, VALIDATION
 from booksync_api_auth.api.profile_bodies import ConfirmBody, NewUserBody, PasswordBody, PatchBody, PutBody
 from booksync_api_auth.api.schemas import PickedUser, UserAnswer, show_user
 from booksync_api_auth.identity import Caller, MaybeCaller, OriginOf
@@ -13,16 +15,23 @@ from booksync_api_auth.registering import RegistrationOf
 from booksync_api_auth.repositories.users import Users
 from booksync_api_auth.settings import SettingsOf
 from booksync_common.database import Session
-from booksync_common.openapi import document
+from booksync_common.problem_schema import describe_errors
 
-router = APIRouter(prefix="/users", tags=["profiles"])
+router = APIRouter(prefix="/users", tags=["profiles"], route_class=LimitedRoute)
 
 
 @router.post(
     "",
     summary="Make a profile",
     status_code=201,
-    responses=document(401, 403, 409, 429, 502, 504),
+    responses=describe_errors(
+        {
+            **TOKEN,
+            **MANGACOLLEC_PASSWORD,
+            403: "registration_closed, account_disabled",
+            409: "username_taken, email_taken, mangacollec_already_linked, profile_exists",
+        }
+    ),
 )
 async def create_user(
     body: NewUserBody, caller: MaybeCaller, registration: RegistrationOf, origin: OriginOf, response: Response
@@ -36,7 +45,7 @@ async def create_user(
     return show_user(user)
 
 
-@router.get("", summary="All profiles", responses=document(401, 403))
+@router.get("", summary="All profiles", responses=describe_errors(ADMIN))
 async def list_users(
     caller: MaybeCaller, session: Session, settings: SettingsOf
 ) -> list[UserAnswer] | list[PickedUser]:
@@ -50,19 +59,23 @@ async def list_users(
     return [PickedUser.model_validate(user) for user in users if user.is_active]
 
 
-@router.get("/me", summary="My profile", responses=document(401, 403))
+@router.get("/me", summary="My profile", responses=describe_errors(TOKEN))
 async def get_me(caller: Caller) -> UserAnswer:
     """Return the profile of the token."""
     return show_user(caller.user)
 
 
-@router.get("/{user_id}", summary="A profile", responses=document(401, 403, 404))
+@router.get("/{user_id}", summary="A profile", responses=describe_errors({**PROFILE, **VALIDATION}))
 async def get_user(user_id: UUID, caller: Caller, profiles: ProfilesOf) -> UserAnswer:
     """Return a profile: one's own, or to administrators any."""
     return show_user(await profiles.find(user_id, caller=caller))
 
 
-@router.patch("/{user_id}", summary="Change some of a profile", responses=document(401, 403, 404, 409))
+@router.patch(
+    "/{user_id}",
+    summary="Change some of a profile",
+    responses=describe_errors({**PROFILE, **VALIDATION, 409: "username_taken, email_taken, last_admin"}),
+)
 async def patch_user(
     user_id: UUID, body: PatchBody, caller: Caller, profiles: ProfilesOf, origin: OriginOf
 ) -> UserAnswer:
@@ -70,7 +83,11 @@ async def patch_user(
     return show_user(await profiles.change(user_id, body.changes(), caller=caller, origin=origin))
 
 
-@router.put("/{user_id}", summary="Replace a profile", responses=document(401, 403, 404, 409))
+@router.put(
+    "/{user_id}",
+    summary="Replace a profile",
+    responses=describe_errors({**PROFILE, **VALIDATION, 409: "username_taken, email_taken, last_admin"}),
+)
 async def put_user(user_id: UUID, body: PutBody, caller: Caller, profiles: ProfilesOf, origin: OriginOf) -> UserAnswer:
     """Change all of a profile: what is not given is cleared, but for role and is_active."""
     return show_user(await profiles.change(user_id, body.changes(), caller=caller, origin=origin))
@@ -80,7 +97,7 @@ async def put_user(user_id: UUID, body: PutBody, caller: Caller, profiles: Profi
     "/{user_id}",
     summary="Delete a profile",
     status_code=204,
-    responses=document(401, 403, 404, 409, 429, 502, 504),
+    responses=describe_errors({**CONFIRMATION, 409: "last_profile, last_admin"}),
 )
 async def delete_user(
     user_id: UUID, body: ConfirmBody, caller: Caller, profiles: ProfilesOf, origin: OriginOf
@@ -97,7 +114,7 @@ async def delete_user(
     "/{user_id}/password",
     summary="Change a password",
     status_code=204,
-    responses=document(401, 403, 404, 409, 429, 502, 504),
+    responses=describe_errors({**CONFIRMATION, 409: "conflict", 422: "validation_failed, old_password_missing"}),
 )
 async def put_password(
     user_id: UUID, body: PasswordBody, caller: Caller, profiles: ProfilesOf, origin: OriginOf
