@@ -22,14 +22,15 @@ def _include_profiles(prefix: str, *, documented: bool) -> APIRouter:
     return router
 
 
+#: In the order in which they are tried: what is asked most stands first.
 ROUTERS = (
+    introspection.router,
+    _include_profiles(ROOT, documented=True),
     login.router,
     mangacollec.router,
     sessions.router,
-    introspection.router,
     departures.router,
     api_keys.router,
-    _include_profiles(ROOT, documented=True),
     # some clients know /users by its short name
     _include_profiles("", documented=False),
 )
