@@ -30,7 +30,7 @@ from booksync_service_testing import processes
 from booksync_service_testing.server import make_database, render
 from booksync_service_testing.serving import PATIENCE
 
-EXAMPLES = int(os.environ.get("BOOKSYNC_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("BOOKSYNC_EXAMPLES", "5"))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 #: Statuses that need not be named: what is not well-formed; and what a failing service answers, which `CHECKS` know.
