@@ -12,9 +12,11 @@ let
     "common"
     "auth"
     "data"
+    "prediction-onnx"
     "test"
     "lint"
     "build"
+    "model"
   ];
 in
 {

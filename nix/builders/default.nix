@@ -34,6 +34,7 @@ lib.fix {
     mkWheelTree = ./mkWheelTree.nix;
     mkServiceTree = ./mkServiceTree.nix;
     mkModelTree = ./mkModelTree.nix;
+    mkOnnxModelTree = ./mkOnnxModelTree.nix;
     mkPgvectorTree = ./mkPgvectorTree.nix;
     mkFilesTree = ./mkFilesTree.nix;
     # OCI

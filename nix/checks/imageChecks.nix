@@ -20,8 +20,9 @@ let
   isHeavy = image: architecture: elem architecture (heavy.${image} or [ ]);
 
   database = "booksync-postgres";
-  serviceOf = image: match "booksync-api-(.*)" image;
-  shortOf = image: if image == database then "postgres" else builtins.head (serviceOf image);
+  shortOf =
+    image:
+    if image == database then "postgres" else builtins.head (match "booksync-api-(.*)" image);
 
   # layouts of some images for some architectures: one architecture's check does not wait for the other's images
   mkLayouts = mkLayoutsOf images;
@@ -57,12 +58,14 @@ let
   };
 
   # prediction's own first: the last of the API's tests end the container
+  predictionTests = [
+    "prediction"
+    "api"
+  ];
   runningTests = {
     ${database} = [ "postgres" ];
-    booksync-api-prediction = [
-      "prediction"
-      "api"
-    ];
+    booksync-api-prediction = predictionTests;
+    booksync-api-prediction-onnx = predictionTests;
   };
 
   layoutOf =
@@ -144,10 +147,11 @@ let
     );
 
   serviceCheckOf =
-    image: architecture:
+    nameOf: image:
     let
-      service = shortOf image;
-      name = "service-${service}-pytest";
+      service = images.services.${image};
+      name = nameOf service;
+      inherit (platform) architecture;
     in
     {
       inherit name;
@@ -164,13 +168,12 @@ let
           BOOKSYNC_ARCH = architecture;
           BOOKSYNC_IMAGES = mkLayouts {
             architectures = [ architecture ];
-            names = [ image ];
+            names = [
+              database
+              image
+            ];
           };
-          # native, whatever the service is
-          BOOKSYNC_DATABASE_IMAGES = mkLayouts {
-            architectures = [ platform.architecture ];
-            names = [ database ];
-          };
+          BOOKSYNC_IMAGE = image;
           BOOKSYNC_TEST_WHEELS = "${
             builders.mkWheelTree {
               name = "wheels-test-${architecture}";
@@ -191,13 +194,11 @@ in
   contracts = ofEach contractOf;
   reproducibility = ofEach reproducibilityOf;
 
-  # image -> architecture to run the tests on
+  # on the builder's own architecture; how a check is called, by its service, and which images
   services =
-    architectureOf:
+    { nameOf, isWanted }:
     listToAttrs (
-      map (image: serviceCheckOf image (architectureOf image)) (
-        filter (image: serviceOf image != null) images.names
-      )
+      map (serviceCheckOf nameOf) (filter isWanted (builtins.attrNames images.services))
     );
 
   sharing.image-sharing = builders.mkPytest {

@@ -19,7 +19,12 @@ let
       ;
   };
   inherit (imageChecks) isHeavy;
+  isHeavyAnywhere = image: builtins.any (isHeavy image) images.architectures;
 in
-imageChecks.layouts (image: builtins.any (isHeavy image) images.architectures)
+imageChecks.layouts isHeavyAnywhere
 // imageChecks.contracts isHeavy
-// imageChecks.reproducibility isHeavy
+// imageChecks.reproducibility (image: _: isHeavyAnywhere image)
+// imageChecks.services {
+  nameOf = service: "service-${service}-torch-pytest";
+  isWanted = isHeavyAnywhere;
+}

@@ -59,6 +59,8 @@ def extract_busybox(deb: Path, folder: Path) -> Path:
 def unpack_package(deb: Path, root: Path) -> None:
     """Unpack a package's files below a root, in which bin and lib may be links into usr."""
     with open_data(deb) as archive:
+        # nothing gets out of the root; Pythons that are too old for filters have none
+        archive.extraction_filter = getattr(tarfile, "tar_filter", lambda member, _: member)
         for entry in archive:
             if not (root / entry.name).is_dir():
                 archive.extract(entry, root)

@@ -153,7 +153,9 @@ class OtherNix:
         ]
         words = ["/usr/bin/python3", "nix/fetch", "reproduce", "--report", REPORT, *images]
         say(f"reproduce: with the Nix of {self.suite}, as user {UID}, in {CHECKOUT!r}")
-        done = subprocess.run([*self.bubblewrap, *arguments, *words], stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            [*self.bubblewrap, *arguments, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False
+        )
         report = self.folder / "report/run.json"
         if not report.exists():
             raise BootstrapError(f"the Nix of {self.suite}: expected a report, got status {done.returncode}; see above")
