@@ -57,6 +57,14 @@ async def test_database_that_comes_later_is_found(caplog: pytest.LogCaptureFixtu
         await execute(url, f'DROP DATABASE "{later.database}" WITH (FORCE)')
 
 
+async def test_ready_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("booksync_common.health.FRESH", 3600.0)
+    async with make_empty_database() as url, serve(SERVICE, load(url), wait=False) as serving:
+        assert (await serving.client.get("/health/ready")).status_code == 503
+        await serving.wait_until_ready()
+        assert (await serving.client.get("/health/ready")).status_code == 200
+
+
 async def test_three_replicas_migrate_once(caplog: pytest.LogCaptureFixture) -> None:
     async with make_empty_database() as url:
         settings = load(url)

@@ -287,6 +287,13 @@ class Process:
             raise self.error("never started")
         os.kill(self._pid, number)
 
+    def processor_seconds(self) -> float:
+        """Return the processor time of the container's first process, and of those that it has waited for (proc(5))."""
+        if self._pid is None:
+            raise self.error("never started")
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
     def poll(self) -> int | None:
         """Return the exit code, None while it runs."""
         return self._popen.poll()
