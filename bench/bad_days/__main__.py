@@ -82,7 +82,7 @@ def format_report(came: dict[str, list[Step]], *, release: str) -> str:
         f"Made by `.venv/bin/python bench/bad_days SYSTEM` on {dt.datetime.now(dt.UTC):%Y-%m-%d}: "
         f"`./bootstrap fetch auth postgres` or `venv` on an empty {release}, each day",
         "on a machine of its own (an overlay and namespaces), with a mirror and a package index on loopback that fail",
-        "as they are told to. A day that is not as it should be would say so here.",
+        "as they are told to. A run that was not as it should be says so in the last column.",
         "",
         "| day | run | status | what a person sees | |",
         "|---|---|---|---|---|",
@@ -93,6 +93,7 @@ def format_report(came: dict[str, list[Step]], *, release: str) -> str:
             shown = shown if len(shown) < 240 else f"{shown[:240]} …"
             mark = "**not as it should be**" if step.wrong else ""
             lines.append(f"| {name if position == 0 else ''} | {step.what} | {step.code} | {shown} | {mark} |")
+    lines += [f"| {name} | not lived yet | | | |" for name in DAYS if name not in came]
     return "\n".join([*lines, ""])
 
 
