@@ -24,3 +24,12 @@ imageChecks.layouts (image: builtins.all (isLight image) images.architectures)
 // imageChecks.contracts isLight
 // imageChecks.reproducibility isLight
 // imageChecks.sharing
+// imageChecks.vectors
+  {
+    name = "vectors-architectures";
+    tests = [ "architectures" ];
+  }
+  {
+    inherit (images) architectures;
+    names = [ "booksync-api-prediction-onnx" ];
+  }
