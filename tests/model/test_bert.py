@@ -52,7 +52,7 @@ def weights() -> Weights:
 def normalise(value: Matrix, weights: Weights, name: str) -> Matrix:
     mean: Matrix = value.mean(-1, keepdims=True)
     variance: Matrix = value.var(-1, keepdims=True)
-    scaled: Matrix = (value - mean) / np.sqrt(variance + np.float32(EPSILON))
+    scaled = ((value - mean) / np.sqrt(variance + EPSILON)).astype(np.float32)
     return scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
 
 
