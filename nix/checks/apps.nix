@@ -27,9 +27,13 @@ let
       sources = {
         "pyproject.toml" = ../../pyproject.toml;
         "nix/apps/booksync_apps" = ../apps/booksync_apps;
+        "tests/lib" = ../../tests/lib;
         "tests/apps" = ../../tests/apps;
       };
-      pythonPath = [ "nix/apps" ];
+      pythonPath = [
+        "nix/apps"
+        "tests/lib"
+      ];
       env = {
         BOOKSYNC_ORAS = "${builders.goTools}/bin/oras";
         BOOKSYNC_DOCKER_REGISTRY = command "docker-registry";

@@ -23,7 +23,7 @@ let
 in
 imageChecks.layouts isHeavyAnywhere
 // imageChecks.contracts isHeavy
-// imageChecks.reproducibility isHeavy
+// imageChecks.reproducibility (image: _: isHeavyAnywhere image)
 // imageChecks.services {
   nameOf = service: "service-${service}-torch-pytest";
   isWanted = isHeavyAnywhere;

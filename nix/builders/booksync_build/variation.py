@@ -5,6 +5,7 @@ Hashes need no variation: they are seeded at random in every step (``-I`` ignore
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -77,7 +78,9 @@ def move_build_folder() -> None:
 
 
 def apply() -> None:
-    """Put all of it on."""
+    """Put all of it on, and be an interpreter that has seen other strings."""
+    sys.intern("?")
+    sys.intern("\u00bf")
     os.umask(0o077)
     os.environ.update(HABITS)
     time.tzset()
