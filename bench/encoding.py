@@ -93,9 +93,10 @@ def format_report(found: dict[str, list[dict[str, float]]], load_average: float)
     lines = [
         "# Encoding",
         "",
-        f"Made by `bench/encoding.py` on {cores} cores: {TEXTS} blurbs in French and English, batches of {BATCH_SIZE}, the",
-        f"fastest of {ROUNDS} rounds. Others used the machine as well (load average {load_average:.0f}), so that seconds of",
-        "the CPU can be compared, and those of the clock cannot.",
+        f"Made by `bench/encoding.py` on {cores} cores: {TEXTS} blurbs in French and English,",
+        f"batches of {BATCH_SIZE}, the fastest of {ROUNDS} rounds. Others used the machine as well (load average"
+        f" {load_average:.0f}):",
+        "seconds of the CPU can be compared, those of the clock cannot.",
         "",
         "| back end | CPU s, 1,000 texts | of bare | texts/s, clock | load, s | resident, MB | at most, MB |",
         "|---|---|---|---|---|---|---|",
