@@ -7,6 +7,8 @@ sentence-transformers, with the services' sources on its path; without it, their
 
 Each back end runs in a process of its own, in turns, and the fastest of its rounds counts. Seconds are of the clock and
 of the CPU (of all threads): on a machine that others use as well, only the latter can be compared.
+
+With TEST_DATABASE_URL (of `nix run .#database`) the service is started as well, on a migrated database.
 """
 
 import argparse
@@ -21,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests/lib"))
+sys.path[:0] = [str(ROOT / "tests/lib"), str(ROOT / "services/common/tests/lib")]
 
 from booksync_testing.texts import HARD, make_texts  # noqa: E402 - it is no installed package
 
 MODEL = "all-MiniLM-L6-v2"
-TEXTS = 300
-ROUNDS = 3
+TEXTS = 128
+ROUNDS = 2
 BATCH_SIZE = 32
 #: Row -> interpreter, what makes `encode`, and the model.
 ROWS = {
@@ -86,7 +88,38 @@ def run_round(command: list[str], kind: str, path: Path, texts: Path) -> dict[st
     return figures
 
 
-def format_report(found: dict[str, list[dict[str, float]]], load_average: float) -> str:
+def measure_start(models: Path, database: str) -> dict[str, float]:
+    """Start the service, and return seconds until it is ready, of the clock and of the CPU, and its memory in bytes."""
+    from booksync_service_testing import processes  # noqa: PLC0415 - the second interpreter does not have it
+
+    with tempfile.NamedTemporaryFile() as log:
+        variables = {"DATABASE_URL": database, "BOOKSYNC_MODELS": str(models), "EMBEDDING_MODEL": MODEL}
+        begun = time.monotonic()
+        with processes.start("prediction", log_path=Path(log.name), **variables) as service:
+            service.wait_for("/health/ready", 200)
+            ready = time.monotonic() - begun
+            folder = Path("/proc") / str(service.process.pid)
+            # proc(5): the 14th and 15th fields; the name in the second may have spaces
+            ticks = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
+            pages = int((folder / "statm").read_text().split()[1])
+    return {
+        "ready": ready,
+        "cpu": sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"),
+        "resident": pages * os.sysconf("SC_PAGE_SIZE"),
+    }
+
+
+def format_starts(starts: list[dict[str, float]]) -> list[str]:
+    """Return the lines about the service's start."""
+    best = {key: min(start[key] for start in starts) for key in starts[0]}
+    return [
+        "",
+        f"The service with onnx is ready {best['ready']:.1f} s after its start ({best['cpu']:.1f} s of the CPU),"
+        f" and takes {best['resident'] / 1e6:.0f} MB then.",
+    ]
+
+
+def format_report(found: dict[str, list[dict[str, float]]], starts: list[dict[str, float]], load_average: float) -> str:
     """Return the table as Markdown."""
     best = {row: {key: min(one[key] for one in rounds) for key in rounds[0]} for row, rounds in found.items()}
     cores = len(os.sched_getaffinity(0))
@@ -107,7 +140,7 @@ def format_report(found: dict[str, list[dict[str, float]]], load_average: float)
             f"| {row} | {figures['cpu'] / TEXTS * 1000:.1f} | {ratio} | {TEXTS / figures['seconds']:.0f}"
             f" | {figures['load']:.1f} | {figures['resident'] / 1e6:.0f} | {figures['peak'] / 1e6:.0f} |"
         )
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *(format_starts(starts) if starts else []), ""])
 
 
 def main() -> int:
@@ -133,7 +166,9 @@ def main() -> int:
             for name, (interpreter, kind, model) in rows.items():
                 command, models = interpreters[interpreter]
                 found[name].append(run_round(command, kind, models / model, Path(texts.name)))
-    (ROOT / "bench/encoding.md").write_text(format_report(found, os.getloadavg()[0]))
+    database = os.environ.get("TEST_DATABASE_URL")
+    starts = [measure_start(options.models, database) for _ in range(ROUNDS + 1)] if database else []
+    (ROOT / "bench/encoding.md").write_text(format_report(found, starts, os.getloadavg()[0]))
     print(ROOT / "bench/encoding.md")
     return 0
 
