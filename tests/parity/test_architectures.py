@@ -9,7 +9,7 @@ from booksync_testing.texts import HARD
 LETTERS = 24  # of a text: emulated, a word piece takes a quarter of a second
 
 
-@pytest.mark.parametrize(("model", "least"), [("all-MiniLM-L6-v2", 0.9999), ("all-MiniLM-L6-v2-int8", 0.999)])
+@pytest.mark.parametrize(("model", "least"), [("all-MiniLM-L6-v2", 0.9999), ("all-MiniLM-L6-v2-int8", 0.99)])
 def test_both_architectures_make_the_same_vectors(encoding: Encoding, model: str, least: float) -> None:
     texts = [text[:LETTERS] for text in HARD[::2]]
     one, other = (
