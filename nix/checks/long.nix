@@ -28,3 +28,15 @@ imageChecks.layouts isHeavyAnywhere
   nameOf = service: "service-${service}-torch-pytest";
   isWanted = isHeavyAnywhere;
 }
+// imageChecks.vectors
+  {
+    name = "vectors-sentence-transformers";
+    tests = [ "sentence_transformers" ];
+  }
+  {
+    architectures = [ platform.architecture ];
+    names = [
+      "booksync-api-prediction"
+      "booksync-api-prediction-onnx"
+    ];
+  }
