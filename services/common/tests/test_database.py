@@ -1,0 +1,61 @@
+"""The pool gives out no connection that is lost, and asks the server no more than it has to."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.engine import URL
+
+from booksync_common import database as module
+from booksync_common.database import Database
+from booksync_service_testing.server import execute
+
+
+@pytest_asyncio.fixture
+async def database(database_url: URL) -> AsyncIterator[Database]:
+    """Make a pool of one connection."""
+    made = Database(database_url, application="pool-under-test", schema="public", pool_size=1)
+    yield made
+    await made.close()
+
+
+async def find_process(database: Database) -> object:
+    """Return the server's process of the connection that the pool gives out."""
+    async with database.reader() as connection:
+        return await connection.scalar(text("SELECT pg_backend_pid()"))
+
+
+async def test_connection_that_the_server_has_ended_is_replaced(database: Database) -> None:
+    first = await find_process(database)
+    await execute(database.url, f"SELECT pg_terminate_backend({first}, 10000)")
+    async with database.session() as session:
+        assert await session.scalar(text("SELECT 1")) == 1
+    assert await find_process(database) != first
+
+
+@pytest.mark.parametrize(("trust", "asked"), [(3600.0, 0), (-1.0, 1)])
+async def test_server_is_asked_only_after_a_while(
+    database: Database, monkeypatch: pytest.MonkeyPatch, trust: float, asked: int
+) -> None:
+    first = await find_process(database)
+    monkeypatch.setattr(module, "MAX_TRUST", trust)
+    questions = []
+    ping = database.engine.sync_engine.dialect.do_ping
+    monkeypatch.setattr(
+        database.engine.sync_engine.dialect, "do_ping", lambda connection: questions.append(1) or ping(connection)
+    )
+    assert await find_process(database) == first
+    assert len(questions) == asked
+
+
+async def test_connection_that_does_not_answer_is_replaced(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await find_process(database)
+    monkeypatch.setattr(module, "MAX_TRUST", -1.0)
+
+    def fail(_connection: object) -> bool:
+        monkeypatch.undo()
+        raise OSError
+
+    monkeypatch.setattr(database.engine.sync_engine.dialect, "do_ping", fail)
+    assert await find_process(database) != first
