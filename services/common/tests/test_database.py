@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from booksync_common import database as module
 from booksync_common.database import Database
@@ -41,10 +42,14 @@ async def test_server_is_asked_only_after_a_while(
     first = await find_process(database)
     monkeypatch.setattr(module, "MAX_TRUST", trust)
     questions = []
-    ping = database.engine.sync_engine.dialect.do_ping
-    monkeypatch.setattr(
-        database.engine.sync_engine.dialect, "do_ping", lambda connection: questions.append(1) or ping(connection)
-    )
+    dialect = database.engine.sync_engine.dialect
+    ping = dialect.do_ping
+
+    def count(connection: DBAPIConnection) -> bool:
+        questions.append(connection)
+        return ping(connection)
+
+    monkeypatch.setattr(dialect, "do_ping", count)
     assert await find_process(database) == first
     assert len(questions) == asked
 
