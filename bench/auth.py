@@ -1,4 +1,4 @@
-"""Measure what the Auth API promises, and write it to bench/auth.md: `.venv/bin/python bench/auth.py`.
+"""Measure what the Auth API promises, and write it to bench/auth.md: `.venv/bin/python -m bench.auth`.
 
 TEST_DATABASE_URL names a PostgreSQL server as for the tests. Server, database and this client share the machine.
 """
@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from load import Client, Load, make_request, run_load
+from bench.load import Client, Load, make_request, run_load
 from sqlalchemy.engine import URL
 
 from booksync_auth_testing.household import KEY, PASSWORD, V1
@@ -46,7 +46,7 @@ async def run_bare(url: URL) -> AsyncIterator[int]:
     port = processes.find_free_port()
     variables = {"DATABASE_URL": render(url.set(drivername="postgresql")), "PORT": str(port)}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(HERE / "bare.py"), env=processes.build_environment(variables)
+        sys.executable, "-m", "bench.bare", env=processes.build_environment(variables)
     )
     try:
         for _ in range(200):
@@ -201,7 +201,7 @@ def main() -> None:
     lines = [
         "# Auth API",
         "",
-        f"Made by `.venv/bin/python bench/auth.py` on {describe_machine()}: one worker, PostgreSQL and the client",
+        f"Made by `.venv/bin/python -m bench.auth` on {describe_machine()}: one worker, PostgreSQL and the client",
         f"on the same machine, {CONCURRENT} concurrent unless said otherwise.",
         "",
         "| what | measured | goal |",
