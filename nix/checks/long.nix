@@ -1,4 +1,4 @@
-# What `./bootstrap check --long` adds: the images that need amd64's CUDA wheels.
+# What `./bootstrap check --long` adds: the images that need amd64's CUDA wheels, and what takes long.
 {
   locks,
   platform,
@@ -40,3 +40,9 @@ imageChecks.layouts isHeavyAnywhere
       "booksync-api-prediction-onnx"
     ];
   }
+# 20,000 made-up requests, instead of some hundreds
+// imageChecks.services {
+  nameOf = service: "service-${service}-requests-pytest";
+  isWanted = image: image == "booksync-api-auth";
+  env.BOOKSYNC_EXAMPLES = "1000";
+}
