@@ -1,8 +1,8 @@
 """Texts of many requests, encoded together.
 
-A model encodes 32 texts in little more time than one. While a batch is being encoded, what comes in waits; the next batch
-takes all of it, up to the batch size. Nothing is held back to fill a batch, so a single request loses no time. The line
-is bounded: past its end a request is told to come back, rather than to wait longer than its client does.
+A model encodes 32 texts in little more time than one. While a batch is being encoded, what comes in waits; the next
+batch takes all of it, up to the batch size. Nothing is held back to fill a batch, so a single request loses no time.
+The line is bounded: past its end a request is told to come back, rather than to wait longer than its client does.
 """
 
 import asyncio

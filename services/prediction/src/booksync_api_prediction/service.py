@@ -2,18 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 
-from booksync_api_prediction.model import Model
+from booksync_api_prediction.embeddings.routes import ROUTER as EMBEDDINGS
+from booksync_api_prediction.jobs.handlers import make_bulk_handler, make_reindex_handler
+from booksync_api_prediction.jobs.routes import ROUTER as JOBS
+from booksync_api_prediction.jobs.runner import Runner
+from booksync_api_prediction.model import Load, Model, load_encoder
 from booksync_api_prediction.settings import PredictionSettings
 from booksync_api_prediction.tables import METADATA
 from booksync_api_prediction.vectors import RECREATE, recreate_column
+from booksync_common.auth_client import AuthClient
 from booksync_common.commands import Command
+from booksync_common.introspection import Introspection
 from booksync_common.parts import Part
 from booksync_common.service import Service
 
 
-def make_parts(settings: PredictionSettings) -> Sequence[Part]:
-    """Make what the service consists of beside its database."""
-    return [Model(settings)]
+def make_parts(settings: PredictionSettings, *, load: Load = load_encoder) -> Sequence[Part]:
+    """Make what the service consists of beside its database.
+
+    :param load: tests give another model.
+    """
+    model = Model(settings, load=load)
+    auth = AuthClient(settings.auth_addresses)
+    handlers = {
+        "bulk": make_bulk_handler(settings, model),
+        "reindex": make_reindex_handler(settings, model),
+    }
+    return [model, Introspection(auth), Runner(handlers)]
 
 
 def make_migration_options(settings: PredictionSettings) -> Mapping[str, object]:
@@ -27,6 +42,8 @@ SERVICE = Service(
     description="What to read next.",
     settings=PredictionSettings,
     metadata=METADATA,
+    # the fixed addresses before those with a name in them
+    routers=[JOBS, EMBEDDINGS],
     parts=make_parts,
     migration_options=make_migration_options,
     commands={

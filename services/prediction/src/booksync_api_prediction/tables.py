@@ -36,8 +36,8 @@ EMBEDDINGS = Table(
     Column("series_id", Uuid, index=True),
     Column("number", Integer),
     Column("model", String(200), nullable=False),
-    # its dimension is VECTOR_DIMENSION's at the first migration, its storage MAIN: out of the row, each comparison would
-    # have to fetch its vector. The index is made by a job, when there are rows enough
+    # its dimension is VECTOR_DIMENSION's at the first migration, its storage MAIN: out of the row, each comparison
+    # would have to fetch its vector. The index is made by a job, when there are rows enough
     Column("embedding", VECTOR(), nullable=False),
     # of the text that was embedded, and which recipe made it
     Column("content_hash", LargeBinary, nullable=False),

@@ -1,0 +1,37 @@
+"""What routes name to get a part of the service, or a permission."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from booksync_api_prediction.jobs.runner import Runner
+from booksync_api_prediction.model import Model
+from booksync_api_prediction.settings import PredictionSettings
+from booksync_common.access import make_writer
+from booksync_common.database import Database, require_database
+
+
+def _find_settings(request: Request) -> PredictionSettings:
+    settings: PredictionSettings = request.app.state.settings
+    return settings
+
+
+def _find_model(request: Request) -> Model:
+    model: Model = request.app.state.parts[Model.name]
+    return model
+
+
+def _find_runner(request: Request) -> Runner:
+    runner: Runner = request.app.state.parts[Runner.name]
+    return runner
+
+
+Settings = Annotated[PredictionSettings, Depends(_find_settings)]
+Encoding = Annotated[Model, Depends(_find_model)]
+Jobs = Annotated[Runner, Depends(_find_runner)]
+
+#: For a request that waits for the model in between: a session of its own before and after, and none meanwhile.
+Storage = Annotated[Database, Depends(require_database)]
+
+#: Machines and administrators.
+Writer = Annotated[str, Depends(make_writer("embeddings:write", needs_secret=False))]
