@@ -76,7 +76,7 @@ async def test_what_nobody_waits_for_is_not_encoded() -> None:
     first, second, third = await begin(Batches(slow.encode, size=1), ["1"], ["2"], ["3"])
     second.cancel()
     slow.gate.set()
-    assert await asyncio.gather(first, third) == [[[1.0]], [[3.0]]]
+    assert list(await asyncio.gather(first, third)) == [[[1.0]], [[3.0]]]
     assert slow.calls == [["1"], ["3"]]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -122,8 +123,8 @@ async def test_cancel_ends_what_waits_at_once_and_what_runs_after_its_step() -> 
 async def test_failure_is_told_without_its_message() -> None:
     async with open_house() as house:
 
-        def fail(_texts: object) -> list[list[float]]:
-            message = "a secret"
+        def fail(texts: Sequence[str]) -> list[list[float]]:
+            message = f"a secret of {len(texts)}"
             raise RuntimeError(message)
 
         house.encoder.encode = fail  # type: ignore[method-assign]

@@ -13,6 +13,7 @@ def make_key(name: str) -> str:
 
     Without anything of that kind, such as a name in symbols, it is the name itself.
     """
-    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    # twice: letters such as the mathematical capitals show their case only when they are taken apart
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
     letters = "".join(character for character in decomposed if not unicodedata.combining(character))
     return _GAPS.sub(" ", letters).strip() or name.strip()

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from booksync_api_prediction.embeddings.routes import ROUTER as EMBEDDINGS
+from booksync_api_prediction.index import JOB as INDEX
+from booksync_api_prediction.index import Indexing, make_index_handler
 from booksync_api_prediction.jobs.handlers import make_bulk_handler, make_reindex_handler
 from booksync_api_prediction.jobs.routes import ROUTER as JOBS
 from booksync_api_prediction.jobs.runner import Runner
 from booksync_api_prediction.model import Load, Model, load_encoder
 from booksync_api_prediction.settings import PredictionSettings
+from booksync_api_prediction.similarity.routes import ROUTER as SIMILARITY
 from booksync_api_prediction.tables import METADATA
 from booksync_api_prediction.vectors import RECREATE, recreate_column
 from booksync_common.auth_client import AuthClient
@@ -27,8 +30,10 @@ def make_parts(settings: PredictionSettings, *, load: Load = load_encoder) -> Se
     handlers = {
         "bulk": make_bulk_handler(settings, model),
         "reindex": make_reindex_handler(settings, model),
+        INDEX: make_index_handler(),
     }
-    return [model, Introspection(auth), Runner(handlers)]
+    runner = Runner(handlers)
+    return [model, Introspection(auth), runner, Indexing(settings, runner)]
 
 
 def make_migration_options(settings: PredictionSettings) -> Mapping[str, object]:
@@ -43,7 +48,7 @@ SERVICE = Service(
     settings=PredictionSettings,
     metadata=METADATA,
     # the fixed addresses before those with a name in them
-    routers=[JOBS, EMBEDDINGS],
+    routers=[JOBS, SIMILARITY, EMBEDDINGS],
     parts=make_parts,
     migration_options=make_migration_options,
     commands={
