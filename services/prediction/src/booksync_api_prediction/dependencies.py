@@ -4,8 +4,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from booksync_api_prediction.collection.client import Collections
 from booksync_api_prediction.jobs.runner import Runner
 from booksync_api_prediction.model import Model
+from booksync_api_prediction.phrases import Phrases
 from booksync_api_prediction.settings import PredictionSettings
 from booksync_common.access import make_writer
 from booksync_common.database import Database, require_database
@@ -26,8 +28,20 @@ def _find_runner(request: Request) -> Runner:
     return runner
 
 
+def _find_collections(request: Request) -> Collections:
+    collections: Collections = request.app.state.parts[Collections.name]
+    return collections
+
+
+def _find_phrases(request: Request) -> Phrases:
+    phrases: Phrases = request.app.state.parts[Phrases.name]
+    return phrases
+
+
 Settings = Annotated[PredictionSettings, Depends(_find_settings)]
 Encoding = Annotated[Model, Depends(_find_model)]
+Library = Annotated[Collections, Depends(_find_collections)]
+Memory = Annotated[Phrases, Depends(_find_phrases)]
 Jobs = Annotated[Runner, Depends(_find_runner)]
 
 #: For a request that waits for the model in between: a session of its own before and after, and none meanwhile.

@@ -99,9 +99,7 @@ class Collections(Part):
             self._known[user_id] = _Known(collection, now)
             self._known.move_to_end(user_id)
             while len(self._known) > CAPACITY:
-                oldest, _ = self._known.popitem(last=False)
-                if not (waited_for := self._locks.get(oldest)) or not waited_for.locked():
-                    self._locks.pop(oldest, None)
+                self._known.popitem(last=False)
             return collection
 
     async def _fetch(self, token: str) -> Collection | None:
@@ -139,7 +137,7 @@ class Collections(Part):
         except httpx.TimeoutException as error:
             raise _unavailable(504) from error
         except httpx.HTTPError as error:
-            logger.warning("Mangacollec does not answer: %s", error or type(error).__name__)
+            logger.warning("Mangacollec does not answer: %s", str(error) or type(error).__name__)
             raise _unavailable(502) from error
         return bytes(body)
 

@@ -1,4 +1,7 @@
-"""Mangacollec's collection, as flat arrays joined by ids, made into volumes. Data is dirty: what cannot be read is left out."""
+"""Mangacollec's collection, which is flat arrays joined by ids, made into volumes.
+
+The data is dirty: what cannot be read is left out.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -86,7 +89,7 @@ def _read_volumes(document: Record) -> dict[UUID, Collected]:
             edition_id=edition_id,
             number=_number(record.get("number")),
             title=_text(work.get("title")) or _text(record.get("title")) or None,
-            kinds=[kinds[kind] for kind in _ids(work.get("kinds_ids")) if kind in kinds],
+            kinds=tuple(kinds[kind] for kind in _ids(work.get("kinds_ids")) if kind in kinds),
             adult=work.get("adult_content") is True,
             series_length=max(counted or 0, lengths.get(edition_id, 0)) or None if edition_id else None,
         )

@@ -1,6 +1,6 @@
 """Which volumes of a pile may come next: of each series one, and never a volume before the one that precedes it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,7 +14,7 @@ class Volume:
     edition_id: UUID | None = None
     number: int | None = None
     title: str | None = None
-    kinds: Sequence[str] = ()
+    kinds: tuple[str, ...] = ()
     adult: bool = False
     series_length: int | None = None
 

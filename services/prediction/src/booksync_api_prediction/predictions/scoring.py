@@ -1,8 +1,8 @@
 """How well a volume suits: a weighted mean of features, moved by feedback, and how sure that is.
 
-confidence = score * (BASE + (1 - BASE) * evidence), where evidence is the share of the weights whose features are known in
-this request for at least one candidate. It is one number for all candidates of a request, so confidence rises with the
-score: of two suggestions the better one is never the less sure.
+confidence = score * (BASE + (1 - BASE) * evidence), where evidence is the share of the weights whose features are known
+in this request for at least one candidate. It is one number for all candidates of a request, so confidence rises with
+the score: of two suggestions the better one is never the less sure.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -47,8 +47,8 @@ def score_features(
 
     :param asked: the features that count in this request; one that is not known of a candidate counts as NEUTRAL.
     """
-    values = asdict(features)
-    shares = {name: share for name, share in asdict(weights).items() if name in asked}
+    values: dict[str, float | None] = asdict(features)
+    shares: dict[str, float] = {name: share for name, share in asdict(weights).items() if name in asked}
     total = sum(shares.values())
     if not total:
         return NEUTRAL
@@ -70,7 +70,7 @@ def measure_evidence(
 ) -> float:
     """Return how much there is to judge by, from 0 to 1."""
     found = {name for features in known for name, value in asdict(features).items() if value is not None}
-    shares = asdict(weights)
+    shares: dict[str, float] = asdict(weights)
     return sum(shares[name] for name in found & set(asked)) / sum(shares.values())
 
 
