@@ -103,7 +103,11 @@ class Collections(Part):
             return collection
 
     async def _fetch(self, token: str) -> Collection | None:
-        response = await self._auth.get(TOKEN_PATH, token=token)
+        try:
+            response = await self._auth.get(TOKEN_PATH, token=token)
+        except ProblemError as problem:
+            # it has just said whose the token is: what it cannot reach is Mangacollec
+            raise _unavailable(502) from problem
         if response.status_code in {404, 409}:
             return None
         try:

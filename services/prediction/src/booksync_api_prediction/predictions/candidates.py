@@ -26,7 +26,7 @@ class Volume:
     @property
     def work(self) -> UUID:
         """Its series; a volume whose series is unknown is one of its own."""
-        return self.series_id or self.id
+        return self.series_id or self.edition_id or self.id
 
 
 @dataclass(frozen=True)

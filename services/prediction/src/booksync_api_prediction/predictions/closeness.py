@@ -81,9 +81,7 @@ async def compare(
         .limit(CLOSEST)
         .subquery("closest")
     )
-    with_wish: ColumnElement[float | None] = null()
-    if wish is not None:
-        with_wish = (1 - candidate.c.embedding.cosine_distance(wish)).cast(Float)
+    with_wish = null() if wish is None else (1 - candidate.c.embedding.cosine_distance(wish)).cast(Float)
     with_read = select(func.avg(cosines.c.cosine)).scalar_subquery()
     statement = select(candidate.c.id, with_wish, with_read).where(candidate.c.id == _any(rows))
     return {row_id: (one, other) for row_id, one, other in (await session.execute(statement)).tuples()}
@@ -125,6 +123,6 @@ def _read_series(rows: Sequence[UUID]) -> CTE:
     )
 
 
-def _any(values: Sequence[UUID]) -> ColumnElement[UUID]:
+def _any(values: Sequence[UUID]) -> ColumnElement[bool]:
     """Make one parameter of a list, so that a statement is the same, and prepared once, however long the list is."""
     return any_(literal(list(values), ARRAY(Uuid)))

@@ -52,6 +52,7 @@ def read_outcomes(rows: Sequence[RowMapping]) -> Outcomes:
 
 
 def _weigh(row: RowMapping) -> float | None:
-    if row["rating"] is not None:
-        return (row["rating"] - _MIDDLE) / _MIDDLE
+    rating: int | None = row["rating"]
+    if rating is not None:
+        return (rating - _MIDDLE) / _MIDDLE
     return _SAID.get(row["status"])

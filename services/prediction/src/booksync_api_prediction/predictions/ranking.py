@@ -29,8 +29,8 @@ def rank(candidates: Mapping[Candidate, Features], asked: Collection[str], outco
     """Put candidates in order.
 
     What was suggested a moment ago or dismissed comes after everything else, and a volume whose predecessor is missing
-    last of all. Within these groups the score decides, and between equal scores the id, so that the same request has the
-    same answer. Nobody further down is surer than somebody further up.
+    last of all. Within these groups the score decides, and between equal scores the id, so that the same request has
+    the same answer. Nobody further down is surer than somebody further up.
     """
     evidence = measure_evidence(candidates.values(), asked)
     rows = []
