@@ -1,4 +1,4 @@
-"""What to read next: from the pile alone, in order, as the mood and the history have it, and useful with little known."""
+"""What to read next: of the pile, in order, as mood and history have it, and something useful with little known."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,8 +11,8 @@ import pytest_asyncio
 from booksync_prediction_testing.service import V1, House, open_house
 from booksync_service_testing.server import execute
 
-FUNNY = {"kinds": ["Comédie"], "synopsis": "des rires, de l'amitié, une comédie lumineuse"}
-SAD = {"kinds": ["Drame"], "synopsis": "un souvenir, une perte, le temps qui passe"}
+FUNNY: dict[str, Any] = {"kinds": ["Comédie"], "synopsis": "des rires, de l'amitié, une comédie lumineuse"}
+SAD: dict[str, Any] = {"kinds": ["Drame"], "synopsis": "un souvenir, une perte, le temps qui passe"}
 
 
 class Shelf:
@@ -181,7 +181,7 @@ async def test_unknown_volumes_are_suggested_with_little_confidence(shelf: Shelf
 
 async def test_pile_may_bring_its_own_facts(shelf: Shelf) -> None:
     series_id = str(uuid4())
-    pile = [
+    pile: list[dict[str, Any]] = [
         {"id": str(uuid4()), "series_id": series_id, "number": 2, "title": "Sport", "kinds": ["Sport"]},
         {"id": str(uuid4()), "series_id": series_id, "number": 1, "title": "Sport", "kinds": ["Sport"]},
         {"id": str(uuid4()), "title": "Peur", "kinds": ["Horreur"]},

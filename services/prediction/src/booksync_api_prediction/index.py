@@ -102,12 +102,12 @@ class Recall:
 
 async def measure_recall(session: AsyncSession, model: str, *, adult: bool) -> Recall | None:
     """Compare the index's answers with the exact ones, for some rows by chance; None without rows."""
-    statement = select(EMBEDDINGS.c.id, EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id).where(EMBEDDINGS.c.model == model)
-    rows = (await session.execute(statement.order_by(func.random()).limit(SAMPLE))).mappings().all()
+    wanted = Filter(model, adult=adult)
+    statement = select(EMBEDDINGS.c.id).where(*wanted.conditions()).order_by(func.random()).limit(SAMPLE)
+    rows = (await session.scalars(statement)).all()
     if not rows:
         return None
-    wanted = Filter(model, adult=adult)
-    queries = [repository.make_mean([row["id"]]) for row in rows]
+    queries = [repository.make_mean([row]) for row in rows]
     await repository.prepare(session)
     found = [await repository.find_nearest(session, query, wanted, NEIGHBOURS) for query in queries]
     await repository.prepare(session, exact=True)

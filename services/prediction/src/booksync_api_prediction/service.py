@@ -6,15 +6,18 @@ from fastapi import APIRouter
 
 from booksync_api_prediction.collection.client import Collections
 from booksync_api_prediction.embeddings.routes import ROUTER as EMBEDDINGS
+from booksync_api_prediction.figures import ROUTER as FIGURES
 from booksync_api_prediction.index import JOB as INDEX
 from booksync_api_prediction.index import Indexing, make_index_handler
 from booksync_api_prediction.jobs.handlers import make_bulk_handler, make_reindex_handler
 from booksync_api_prediction.jobs.routes import ROUTER as JOBS
 from booksync_api_prediction.jobs.runner import Runner
+from booksync_api_prediction.me import ROUTER as ME
 from booksync_api_prediction.model import Load, Model, load_encoder
 from booksync_api_prediction.phrases import Phrases
 from booksync_api_prediction.predictions import history
 from booksync_api_prediction.predictions.routes import ROUTER as PREDICTIONS
+from booksync_api_prediction.recommendations.routes import ROUTER as RECOMMENDATIONS
 from booksync_api_prediction.settings import PredictionSettings
 from booksync_api_prediction.similarity.routes import ROUTER as SIMILARITY
 from booksync_api_prediction.tables import METADATA
@@ -71,7 +74,7 @@ SERVICE = Service(
     settings=PredictionSettings,
     metadata=METADATA,
     # the fixed addresses before those with a name in them
-    routers=[*both_roots(PREDICTIONS), JOBS, SIMILARITY, EMBEDDINGS],
+    routers=[*both_roots(PREDICTIONS), RECOMMENDATIONS, SIMILARITY, FIGURES, JOBS, EMBEDDINGS, ME],
     parts=make_parts,
     migration_options=make_migration_options,
     commands={

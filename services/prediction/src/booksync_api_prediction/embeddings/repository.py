@@ -105,10 +105,10 @@ async def remove(session: AsyncSession, kind: Kind, item_id: UUID) -> int:
     return result.rowcount
 
 
-async def count_stale(connection: Connection, model: str) -> int:
+async def count_stale(connection: Connection, model: str, *, adult: bool = True) -> int:
     """Count the items that a reindex would embed."""
     statement = select(func.count(func.distinct(tuple_(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id))))
-    return int((await connection.scalar(statement.where(_is_stale(model)))) or 0)
+    return int((await connection.scalar(statement.where(_is_stale(model), is_for(adult=adult)))) or 0)
 
 
 async def find_stale(connection: Connection, model: str, limit: int) -> Sequence[RowMapping]:

@@ -5,16 +5,11 @@ from uuid import UUID
 
 from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import (
-    ARRAY,
     CTE,
-    ColumnElement,
     Float,
     RowMapping,
-    Uuid,
     and_,
-    any_,
     func,
-    literal,
     null,
     or_,
     select,
@@ -22,6 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from booksync_api_prediction.lists import any_of
+from booksync_api_prediction.similarity.repository import FACTS
 from booksync_api_prediction.tables import EMBEDDINGS
 
 #: Of the series that were read, those whose closeness counts: one is chance, all are nobody's taste.
@@ -32,23 +29,11 @@ async def find_rows(
     session: AsyncSession, volumes: Sequence[UUID], series: Sequence[UUID], *, model: str
 ) -> Sequence[RowMapping]:
     """Return what is known of volumes and series."""
-    columns = [
-        EMBEDDINGS.c.id,
-        EMBEDDINGS.c.kind,
-        EMBEDDINGS.c.item_id,
-        EMBEDDINGS.c.series_id,
-        EMBEDDINGS.c.number,
-        EMBEDDINGS.c.title,
-        EMBEDDINGS.c.kind_names,
-        EMBEDDINGS.c.author_names,
-        EMBEDDINGS.c.type_name,
-        EMBEDDINGS.c.adult,
-    ]
-    statement = select(*columns).where(
+    statement = select(*FACTS).where(
         EMBEDDINGS.c.model == model,
         or_(
-            and_(EMBEDDINGS.c.kind == "volume", EMBEDDINGS.c.item_id == _any(volumes)),
-            and_(EMBEDDINGS.c.kind == "series", EMBEDDINGS.c.item_id == _any(series)),
+            and_(EMBEDDINGS.c.kind == "volume", EMBEDDINGS.c.item_id == any_of(volumes)),
+            and_(EMBEDDINGS.c.kind == "series", EMBEDDINGS.c.item_id == any_of(series)),
         ),
     )
     return (await session.execute(statement)).mappings().all()
@@ -58,10 +43,10 @@ async def find_lengths(session: AsyncSession, series: Sequence[UUID], *, model: 
     """Return the highest number of a volume that is known, by series."""
     statement = (
         select(EMBEDDINGS.c.series_id, func.max(EMBEDDINGS.c.number))
-        .where(EMBEDDINGS.c.model == model, EMBEDDINGS.c.series_id == _any(series), EMBEDDINGS.c.number.is_not(None))
+        .where(EMBEDDINGS.c.model == model, EMBEDDINGS.c.series_id == any_of(series), EMBEDDINGS.c.number.is_not(None))
         .group_by(EMBEDDINGS.c.series_id)
     )
-    return {series_id: length for series_id, length in (await session.execute(statement)).tuples() if series_id}
+    return {series_id: length for series_id, length in await session.execute(statement) if series_id}
 
 
 async def compare(
@@ -83,8 +68,8 @@ async def compare(
     )
     with_wish = null() if wish is None else (1 - candidate.c.embedding.cosine_distance(wish)).cast(Float)
     with_read = select(func.avg(cosines.c.cosine)).scalar_subquery()
-    statement = select(candidate.c.id, with_wish, with_read).where(candidate.c.id == _any(rows))
-    return {row_id: (one, other) for row_id, one, other in (await session.execute(statement)).tuples()}
+    statement = select(candidate.c.id, with_wish, with_read).where(candidate.c.id == any_of(rows))
+    return {row_id: (one, other) for row_id, one, other in await session.execute(statement)}
 
 
 async def find_closest(
@@ -96,7 +81,7 @@ async def find_closest(
     closest = (
         select(other.c.id, (1 - distance).cast(Float).label("cosine"))
         .where(
-            other.c.id == _any(read),
+            other.c.id == any_of(read),
             func.coalesce(other.c.series_id, other.c.item_id)
             != func.coalesce(candidate.c.series_id, candidate.c.item_id),
         )
@@ -107,9 +92,9 @@ async def find_closest(
     statement = (
         select(candidate.c.id, closest.c.id, closest.c.cosine)
         .select_from(candidate.join(closest, true()))
-        .where(candidate.c.id == _any(rows))
+        .where(candidate.c.id == any_of(rows))
     )
-    return {row_id: (found, cosine) for row_id, found, cosine in (await session.execute(statement)).tuples()}
+    return {row_id: (found, cosine) for row_id, found, cosine in await session.execute(statement)}
 
 
 def _read_series(rows: Sequence[UUID]) -> CTE:
@@ -117,12 +102,7 @@ def _read_series(rows: Sequence[UUID]) -> CTE:
     read = EMBEDDINGS.alias("read")
     return (
         select(func.avg(read.c.embedding, type_=VECTOR()).label("embedding"))
-        .where(read.c.id == _any(rows))
+        .where(read.c.id == any_of(rows))
         .group_by(func.coalesce(read.c.series_id, read.c.item_id))
         .cte("taste")
     )
-
-
-def _any(values: Sequence[UUID]) -> ColumnElement[bool]:
-    """Make one parameter of a list, so that a statement is the same, and prepared once, however long the list is."""
-    return any_(literal(list(values), ARRAY(Uuid)))

@@ -15,13 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_prediction.embeddings.bodies import Kind
 from booksync_api_prediction.embeddings.repository import is_for
+from booksync_api_prediction.lists import all_of, any_of
 from booksync_api_prediction.names import make_key
 from booksync_api_prediction.tables import EMBEDDINGS
 
 #: Candidates that HNSW keeps on its way: the more, the less of the truth it misses (`bench/similar.md`).
 EF_SEARCH = 200
 
-_FACTS = [
+#: Columns that are compared and shown.
+FACTS = [
+    EMBEDDINGS.c.id,
     EMBEDDINGS.c.kind,
     EMBEDDINGS.c.item_id,
     EMBEDDINGS.c.series_id,
@@ -30,6 +33,7 @@ _FACTS = [
     EMBEDDINGS.c.kind_names,
     EMBEDDINGS.c.author_names,
     EMBEDDINGS.c.type_name,
+    EMBEDDINGS.c.adult,
 ]
 
 
@@ -63,7 +67,7 @@ class Filter:
             found.append(tuple_(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id).not_in(self.without_items))
         if self.without_series:
             # a volume whose series is unknown is of none of these
-            found.append(func.coalesce(EMBEDDINGS.c.series_id, EMBEDDINGS.c.item_id).not_in(self.without_series))
+            found.append(func.coalesce(EMBEDDINGS.c.series_id, EMBEDDINGS.c.item_id) != all_of(self.without_series))
         return found
 
 
@@ -109,7 +113,7 @@ async def find_nearest(
     """
     distance = EMBEDDINGS.c.embedding.cosine_distance(query)
     statement = (
-        select(*_FACTS, (1 - distance).cast(Float).label("cosine"))
+        select(*FACTS, (1 - distance).cast(Float).label("cosine"))
         .where(*wanted.conditions())
         .order_by(distance)
         .limit(limit)
@@ -121,9 +125,7 @@ async def find_seeds(
     session: AsyncSession, items: Sequence[tuple[Kind, UUID]], *, model: str, adult: bool
 ) -> Sequence[RowMapping]:
     """Return the rows that stand for items: their own, or, for a series that has none, those of its volumes."""
-    statement = select(*_FACTS, EMBEDDINGS.c.id).where(
-        EMBEDDINGS.c.model == model, is_for(adult=adult), _stands_for(items)
-    )
+    statement = select(*FACTS).where(EMBEDDINGS.c.model == model, is_for(adult=adult), _stands_for(items))
     rows = (await session.execute(statement)).mappings().all()
     own = {(row["kind"], row["item_id"]) for row in rows}
     wanted = set(items)
@@ -139,7 +141,7 @@ def _stands_for(items: Sequence[tuple[Kind, UUID]]) -> ColumnElement[bool]:
 def make_mean(rows: Sequence[UUID]) -> ColumnElement[Any]:
     """Return SQL for the mean vector of rows, which then needs not come here and go back."""
     seeds = EMBEDDINGS.alias("seeds")
-    return select(func.avg(seeds.c.embedding)).where(seeds.c.id.in_(rows)).correlate(None).scalar_subquery()
+    return select(func.avg(seeds.c.embedding)).where(seeds.c.id == any_of(rows)).correlate(None).scalar_subquery()
 
 
 async def is_empty(session: AsyncSession, wanted: Filter) -> bool:
