@@ -16,7 +16,7 @@ from booksync_prediction_testing.encoder import WordEncoder
 from booksync_prediction_testing.service import SECRET, V1, House, open_house, wait_until
 from booksync_service_testing import processes
 from booksync_service_testing.fake_auth import run_fake_auth
-from booksync_service_testing.server import execute, make_database, render
+from booksync_service_testing.server import execute, load_server, make_database, render
 from booksync_service_testing.serving import wait_for
 
 
@@ -130,6 +130,23 @@ async def test_failure_is_told_without_its_message() -> None:
         house.encoder.encode = fail  # type: ignore[method-assign]
         job = await house.wait_for_job(await begin_bulk(house, make_items(65)))
         assert (job["status"], job["error"], job["done"]) == ("failed", "RuntimeError", 0)
+
+
+async def test_database_that_goes_away_is_no_failure_of_a_job() -> None:
+    async with open_house() as house:
+        house.encoder.gate = threading.Event()
+        address = await begin_bulk(house, make_items(70))
+        await wait_for(lambda: bool(house.encoder.threads))
+        others = f"datname = '{house.url.database}' AND pid <> pg_backend_pid()"
+        await execute(load_server(), f'ALTER DATABASE "{house.url.database}" ALLOW_CONNECTIONS false')
+        await execute(load_server(), f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        house.encoder.gate.set()
+        await asyncio.sleep(0.5)
+        await execute(load_server(), f'ALTER DATABASE "{house.url.database}" ALLOW_CONNECTIONS true')
+        # as if the lease were over, in case that it could not be given back
+        await execute(house.url, "UPDATE prediction.jobs SET heartbeat_at = now() - interval '1 hour'")
+        job = await house.wait_for_job(address)
+        assert (job["status"], job["done"]) == ("done", 70)
 
 
 async def test_jobs_are_for_machines_and_administrators() -> None:

@@ -285,7 +285,7 @@ async def test_vectors_of_another_model_do_not_count() -> None:
 
 
 async def test_hundred_at_once_while_a_reindex_runs() -> None:
-    async with open_house(embedding_batch_size=8) as house:
+    async with open_house(embedding_batch_size=8, database_pool_timeout=60) as house:
         shelf = Shelf(house)
         await shelf.fill()
         await execute(

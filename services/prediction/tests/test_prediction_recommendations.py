@@ -159,7 +159,7 @@ def never_alike(_one: int, _other: int) -> float:
     return 0.0
 
 
-@given(SCORES, st.integers(0, 10), st.floats(0, 1))
+@given(SCORES, st.integers(0, 10), st.just(0.0) | st.floats(0.1, 1))
 def test_diversity_picks_each_once(scores: list[float], limit: int, relevance: float) -> None:
     numbers = list(range(len(scores)))
     picked = diversify(

@@ -6,16 +6,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import RowMapping
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_prediction.jobs import repository
 from booksync_common.database import CONNECTION_ERRORS, Database
 from booksync_common.parts import Part
 from booksync_common.problems import ProblemError
+from booksync_common.startup import describe
+from booksync_common.startup import is_passing as is_database_passing
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +27,10 @@ logger = logging.getLogger(__name__)
 POLL = 5.0
 LEASE = 30.0
 PATIENCE = 1.0
+
+
+#: What the database raises when it is away or busy, and sometimes when not: see `is_passing`.
+FAILURES = (*CONNECTION_ERRORS, PoolTimeoutError, ProblemError)
 
 
 class StoppedError(Exception):
@@ -95,11 +103,15 @@ class Runner(Part):
         """Do what is queued, until cancelled."""
         while True:
             self._added.clear()
-            async with database.session() as session:
-                job = await repository.claim(session, self._owner, timedelta(seconds=self._lease))
-            if job is not None:
-                await self._do(job, database)
-                continue
+            try:
+                async with database.session() as session:
+                    job = await repository.claim(session, self._owner, timedelta(seconds=self._lease))
+                if job is not None:
+                    await self._do(job, database)
+                    continue
+            except FAILURES as error:
+                if not is_passing(error):
+                    raise
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._added.wait(), self._poll)
 
@@ -118,14 +130,15 @@ class Runner(Part):
         except StoppedError:
             await self._finish(run, "cancelled")
         except asyncio.CancelledError:
-            # the service stops; a start within the lease should not have to wait for its end
-            async with database.session() as session:
-                await repository.release(session, run.job_id, run.owner)
+            # the service stops; who starts within the lease should not have to wait for its end
+            await self._release(run)
             raise
-        except CONNECTION_ERRORS:
-            # it stays claimed, and goes on after the lease
-            logger.exception("job %s (%s): the database failed", run.job_id, job["kind"])
         except Exception as error:
+            if is_passing(error):
+                logger.warning("job %s (%s): interrupted: %s", run.job_id, job["kind"], describe(error))
+                await asyncio.sleep(PATIENCE)
+                await self._release(run)
+                return
             logger.exception("job %s (%s): failed", run.job_id, job["kind"])
             await self._finish(run, "failed", error.detail if isinstance(error, ProblemError) else type(error).__name__)
         else:
@@ -137,14 +150,27 @@ class Runner(Part):
         """Renew the lease while a step takes long."""
         while True:
             await asyncio.sleep(self._lease / 3)
-            with suppress(*CONNECTION_ERRORS, ProblemError):
+            with suppress(*FAILURES):
                 async with run.database.session() as session:
                     await repository.renew(session, run.job_id, run.owner)
+
+    async def _release(self, run: Run) -> None:
+        """Let another replica, or this one, go on; where that cannot be said, it goes on after the lease."""
+        with suppress(*FAILURES):
+            async with run.database.session() as session:
+                await repository.release(session, run.job_id, run.owner)
 
     async def _finish(self, run: Run, status: str, error: str | None = None) -> None:
         async with run.database.session() as session:
             await repository.finish(session, run.job_id, run.owner, status, error)
         logger.info("job %s: %s", run.job_id, status)
+
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether the same might work in a moment."""
+    if isinstance(error, ProblemError):
+        return error.status == HTTPStatus.SERVICE_UNAVAILABLE
+    return isinstance(error, PoolTimeoutError) or is_database_passing(error)
 
 
 async def patiently[T](work: Callable[[], Awaitable[T]]) -> T:
@@ -153,6 +179,6 @@ async def patiently[T](work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         except ProblemError as problem:
-            if problem.status != 503:
+            if not is_passing(problem):
                 raise
             await asyncio.sleep(PATIENCE)

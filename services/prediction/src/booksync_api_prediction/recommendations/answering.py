@@ -1,9 +1,12 @@
 """From a question to its answer: what is known of the user, what is near to it, what is stored and shown of that."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_prediction.languages import Language
 from booksync_api_prediction.recommendations import repository
@@ -45,7 +48,7 @@ async def recommend(
         dismissed, said = await repository.find_known(session, asking.user_id)
         owned = Owned(said, said, "history") if given is None else given
         ids = list(dict.fromkeys([*owned.owned, *said]))
-        rows = await repository.find_items(session, ids, model=asking.model)
+        rows = await _find_items(session, ids, asking.model)
         works = {row["series_id"] or row["item_id"] for row in rows}
         wanted = Filter(
             asking.model,
@@ -67,11 +70,18 @@ async def recommend(
         threshold_applied=threshold,
         below_threshold=sum((item.similarity or 0.0) < threshold for item in rated),
         considered=len(rated),
-        best_similarity=max((item.similarity for item in rated if item.similarity is not None), default=None),
+        best_similarity=max((round(item.similarity, 4) for item in rated if item.similarity is not None), default=None),
         unknown=len(set(owned.owned) - {row["item_id"] for row in rows}),
         source=owned.source,
         model=asking.model,
     )
+
+
+async def _find_items(session: AsyncSession, ids: Sequence[UUID], model: str) -> Sequence[RowMapping]:
+    """Return what is known of items, and of the series of those that are volumes."""
+    rows = await repository.find_items(session, ids, model=model)
+    series = {row["series_id"] for row in rows} - {row["item_id"] for row in rows} - {None}
+    return [*rows, *(await repository.find_items(session, sorted(series), model=model) if series else ())]
 
 
 def _make_row(item: Rated, query: RecommendationQuery, asking: Asking, threshold: float) -> dict[str, Any]:
