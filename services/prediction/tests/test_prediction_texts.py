@@ -1,16 +1,22 @@
 """The text of an item: clean, without HTML, the same for the same facts, and never nothing."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from booksync_api_prediction.embeddings.bodies import Item
-from booksync_api_prediction.embeddings.rows import prepare_item
+from booksync_api_prediction.embeddings.rows import Prepared, prepare_item
 from booksync_api_prediction.names import make_key
 from booksync_api_prediction.texts import build_text, clean, strip_html
 from booksync_common.problems import ProblemError
+
+
+def prepare(item: Item) -> Prepared:
+    """Prepare an item of a bulk."""
+    return prepare_item(item.kind, item.id, item)
+
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 
@@ -63,7 +69,7 @@ def test_order_of_the_parts() -> None:
 
 def test_nothing_to_embed_is_refused() -> None:
     with pytest.raises(ProblemError) as caught:
-        prepare_item(Item(kind="volume", id=uuid4(), synopsis="<p> </p>\x00"))
+        prepare(Item(kind="volume", id=uuid4(), synopsis="<p> </p>\x00"))
     assert (caught.value.status, caught.value.code) == (422, "empty_text")
 
 
@@ -72,7 +78,7 @@ def test_names_come_with_and_without_ids_and_once() -> None:
     item = Item.model_validate(
         {"kind": "volume", "id": uuid4(), "kinds": ["Drame", {"id": kind_id, "name": "Seinen"}, "drame"]}
     )
-    prepared = prepare_item(item)
+    prepared = prepare(item)
     assert prepared.values["kind_names"] == ["Drame", "Seinen"]
     assert prepared.values["kind_keys"] == ["drame", "seinen"]
     assert prepared.values["kinds"] == [kind_id]
@@ -80,7 +86,13 @@ def test_names_come_with_and_without_ids_and_once() -> None:
 
 def test_facts_beside_the_text_do_not_change_its_hash() -> None:
     item_id = uuid4()
-    plain = prepare_item(Item(kind="volume", id=item_id, title="T"))
-    other = prepare_item(Item(kind="volume", id=item_id, title="T", adult=True, number=3, lang="fr"))
+    plain = prepare(Item(kind="volume", id=item_id, title="T"))
+    other = prepare(Item(kind="volume", id=item_id, title="T", adult=True, number=3, lang="fr"))
     assert plain.content_hash == other.content_hash
-    assert plain.content_hash != prepare_item(Item(kind="volume", id=item_id, title="U")).content_hash
+    assert plain.content_hash != prepare(Item(kind="volume", id=item_id, title="U")).content_hash
+
+
+@given(ANY, ANY)
+def test_item_of_a_job_is_what_the_request_said(title: str, synopsis: str) -> None:
+    item = Item(kind="volume", id=UUID(int=1), title=f"T{title}"[:500], synopsis=f"&amp;lt;b&amp;gt;{synopsis}")
+    assert prepare(Item.model_validate(item.model_dump(mode="json"))) == prepare(item)

@@ -11,6 +11,7 @@ from booksync_api_prediction.phrases import Phrases
 from booksync_api_prediction.settings import PredictionSettings
 from booksync_common.access import make_writer
 from booksync_common.database import Database, require_database
+from booksync_common.problem_schema import describe_errors
 
 
 def _find_settings(request: Request) -> PredictionSettings:
@@ -46,6 +47,10 @@ Jobs = Annotated[Runner, Depends(_find_runner)]
 
 #: For a request that waits for the model in between: a session of its own before and after, and none meanwhile.
 Storage = Annotated[Database, Depends(require_database)]
+
+#: What routes answer to those who may not ask.
+UNAUTHORIZED = describe_errors({401: "token_missing, token_invalid, api_key_invalid"})
+FORBIDDEN = describe_errors({403: "forbidden, scope_missing"})
 
 #: Machines and administrators.
 Writer = Annotated[str, Depends(make_writer("embeddings:write", needs_secret=False))]

@@ -5,13 +5,13 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from booksync_api_prediction.dependencies import Encoding, Settings, Storage
+from booksync_api_prediction.dependencies import UNAUTHORIZED, Encoding, Settings, Storage
 from booksync_api_prediction.embeddings import repository
 from booksync_api_prediction.embeddings.bodies import Kind
 from booksync_api_prediction.index import find_state, measure_recall
 from booksync_common.access import User
 
-ROUTER = APIRouter(prefix="/api/v1", tags=["figures"])
+ROUTER = APIRouter(prefix="/api/v1", tags=["figures"], responses=UNAUTHORIZED)
 
 
 class CurrentModel(BaseModel):

@@ -7,12 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from booksync_api_prediction.dependencies import Library
+from booksync_api_prediction.dependencies import UNAUTHORIZED, Library
 from booksync_api_prediction.predictions import history
 from booksync_common.access import User
 from booksync_common.database import Reader, Session
 
-ROUTER = APIRouter(prefix="/api/v1/me", tags=["me"])
+ROUTER = APIRouter(prefix="/api/v1/me", tags=["me"], responses=UNAUTHORIZED)
 
 
 class Entry(BaseModel):

@@ -4,16 +4,15 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
-from booksync_api_prediction.texts import clean, strip_html
+from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["series", "volume"]
 
 #: PostgreSQL's integer; a library has no such volume, but an address may.
 MAX_INTEGER = 2**31 - 1
 
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean)]
+#: As it came: what a job stores is what a request has said, and is cleaned once, when it is embedded.
+Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Named(BaseModel):
@@ -38,14 +37,14 @@ class ItemFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Annotated[str, Field(max_length=500), AfterValidator(clean)] = ""
+    title: str = Field(default="", max_length=500)
     series_id: UUID | None = Field(default=None, description="of a volume; a series is its own")
     number: int | None = Field(default=None, ge=0, le=MAX_INTEGER, description="of a volume in its series")
     kinds: list[NamedOrName] = Field(default=[], max_length=50, description="genres, the most telling first")
     authors: list[NamedOrName] = Field(default=[], max_length=50)
     publisher: NamedOrName | None = None
     type: NamedOrName | None = Field(default=None, description="Manga, Manhwa, BD …")
-    synopsis: Annotated[str, Field(max_length=50_000, description="HTML or text"), AfterValidator(strip_html)] = ""
+    synopsis: str = Field(default="", max_length=50_000, description="HTML or text")
     adult: bool = False
     lang: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,5})?$", examples=["fr"])
 

@@ -6,14 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from booksync_api_prediction.cursors import MAX_LENGTH, read_cursor, refuse_cursor, write_cursor
-from booksync_api_prediction.dependencies import Encoding, Jobs, Settings, Storage, Writer
+from booksync_api_prediction.dependencies import FORBIDDEN, UNAUTHORIZED, Encoding, Jobs, Settings, Storage, Writer
 from booksync_api_prediction.embeddings import repository
 from booksync_api_prediction.embeddings.bodies import (
     Bulk,
     BulkResult,
     Embedding,
     EmbeddingPage,
-    Item,
     ItemFields,
     Kind,
     Outcome,
@@ -27,7 +26,7 @@ from booksync_common.database import Reader, Session
 from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
 
-ROUTER = APIRouter(prefix="/api/v1/embeddings", tags=["embeddings"])
+ROUTER = APIRouter(prefix="/api/v1/embeddings", tags=["embeddings"], responses=UNAUTHORIZED)
 
 #: Items that a request waits for; more are a job's. Two batches of the default size.
 DIRECT_ITEMS = 64
@@ -43,13 +42,13 @@ def _not_found(kind: Kind, item_id: UUID) -> ProblemError:
 @ROUTER.put(
     "/{kind}/{item_id}",
     summary="Store an item, embedded if its text is new",
-    responses=describe_errors({422: "empty_text"}) | NOT_ENCODED,
+    responses=FORBIDDEN | describe_errors({422: "empty_text"}) | NOT_ENCODED,
 )
 async def put_embedding(
     kind: Kind, item_id: UUID, body: ItemFields, _writer: Writer, settings: Settings, model: Encoding, storage: Storage
 ) -> Outcome:
     """Store one."""
-    item = prepare_item(Item(kind=kind, id=item_id, **dict(body)))
+    item = prepare_item(kind, item_id, body)
     (outcome,) = await write_items([item], model_name=settings.model_name, model=model, database=storage)
     return outcome
 
@@ -58,6 +57,7 @@ async def put_embedding(
     "/bulk",
     summary=f"Store up to 500 items: at once up to {DIRECT_ITEMS}, else by a job (202)",
     responses={202: {"model": Job, "description": "a job does it"}}
+    | FORBIDDEN
     | describe_errors({422: "empty_text"})
     | NOT_ENCODED,
 )
@@ -71,7 +71,7 @@ async def put_bulk(
     jobs: Jobs,
 ) -> BulkResult | Job:
     """Store several; all are refused for the mistake of one."""
-    items = [prepare_item(item) for item in body.items]
+    items = [prepare_item(item.kind, item.id, item) for item in body.items]
     if len(items) <= DIRECT_ITEMS:
         outcomes = await write_items(items, model_name=settings.model_name, model=model, database=storage)
         return BulkResult(model=settings.model_name, items=outcomes)
@@ -129,7 +129,10 @@ async def get_embedding(
 
 
 @ROUTER.delete(
-    "/{kind}/{item_id}", status_code=204, summary="Forget an item, in every model's vectors", responses=NOT_FOUND
+    "/{kind}/{item_id}",
+    status_code=204,
+    summary="Forget an item, in every model's vectors",
+    responses=FORBIDDEN | NOT_FOUND,
 )
 async def delete_embedding(kind: Kind, item_id: UUID, _writer: Writer, session: Session) -> None:
     """Delete one."""

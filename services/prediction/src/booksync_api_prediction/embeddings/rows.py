@@ -1,14 +1,15 @@
 """An item as the row that is stored of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from booksync_api_prediction.embeddings.bodies import Item, Kind, NamedOrName, as_named
+from booksync_api_prediction.embeddings.bodies import ItemFields, Kind, NamedOrName, as_named
 from booksync_api_prediction.names import make_key
-from booksync_api_prediction.texts import TEXT_VERSION, build_text, hash_text
+from booksync_api_prediction.texts import TEXT_VERSION, build_text, clean, hash_text, strip_html
 from booksync_common.problems import ProblemError
 
 #: Columns of what is known of an item.
@@ -49,46 +50,42 @@ class Prepared:
         return self.kind, self.item_id
 
 
-def prepare_item(item: Item) -> Prepared:
+def prepare_item(kind: Kind, item_id: UUID, fields: ItemFields) -> Prepared:
     """Make an item's text and columns.
 
     :raises ProblemError: 422 `empty_text`, when there is nothing to embed: a vector of nothing is like any other.
     """
-    kinds, kind_ids = _split(item.kinds)
-    authors, author_ids = _split(item.authors)
-    publisher = None if item.publisher is None else as_named(item.publisher)
-    type_ = None if item.type is None else as_named(item.type)
-    text = build_text(
-        title=item.title,
-        kinds=kinds,
-        authors=authors,
-        publisher=None if publisher is None else publisher.name,
-        synopsis=item.synopsis,
-    )
+    kinds, kind_ids = _split(fields.kinds)
+    authors, author_ids = _split(fields.authors)
+    publishers, publisher_ids = _split([] if fields.publisher is None else [fields.publisher])
+    types, type_ids = _split([] if fields.type is None else [fields.type])
+    title, synopsis = clean(fields.title), strip_html(fields.synopsis)
+    publisher = next(iter(publishers), None)
+    text = build_text(title=title, kinds=kinds, authors=authors, publisher=publisher, synopsis=synopsis)
     if not text:
-        detail = f"There is no text to embed: {item.kind} {item.id} has neither a title nor a synopsis."
+        detail = f"There is no text to embed: {kind} {item_id} has neither a title nor a synopsis."
         raise ProblemError(422, "empty_text", detail)
     content_hash = hash_text(text)
     values = {
-        "series_id": item.id if item.kind == "series" else item.series_id,
-        "number": item.number,
+        "series_id": item_id if kind == "series" else fields.series_id,
+        "number": fields.number,
         "content_hash": content_hash,
         "text_version": TEXT_VERSION,
-        "title": item.title,
-        "synopsis": item.synopsis,
+        "title": title,
+        "synopsis": synopsis,
         "kinds": kind_ids,
         "kind_names": kinds,
         "kind_keys": [make_key(name) for name in kinds],
         "authors": author_ids,
         "author_names": authors,
-        "type_id": None if type_ is None else type_.id,
-        "type_name": None if type_ is None else type_.name,
-        "publisher_id": None if publisher is None else publisher.id,
-        "publisher_name": None if publisher is None else publisher.name,
-        "adult": item.adult,
-        "lang": item.lang,
+        "type_id": next(iter(type_ids), None),
+        "type_name": next(iter(types), None),
+        "publisher_id": next(iter(publisher_ids), None),
+        "publisher_name": publisher,
+        "adult": fields.adult,
+        "lang": fields.lang,
     }
-    return Prepared(item.kind, item.id, text, content_hash, values)
+    return Prepared(kind, item_id, text, content_hash, values)
 
 
 def prepare_row(row: RowMapping) -> Prepared:
@@ -105,11 +102,14 @@ def prepare_row(row: RowMapping) -> Prepared:
     return Prepared(row["kind"], row["item_id"], text, content_hash, values)
 
 
-def _split(values: list[NamedOrName]) -> tuple[list[str], list[UUID]]:
-    """Return the names, each once, and the ids."""
-    named = [as_named(value) for value in values]
+def _split(values: Sequence[NamedOrName]) -> tuple[list[str], list[UUID]]:
+    """Return the names, cleaned, each once, and the ids."""
     names: dict[str, str] = {}
-    for value in named:
-        if value.name:
-            names.setdefault(make_key(value.name), value.name)
-    return list(names.values()), [value.id for value in named if value.id is not None]
+    ids: list[UUID] = []
+    for value in values:
+        named = as_named(value)
+        if name := clean(named.name):
+            names.setdefault(make_key(name), name)
+        if named.id is not None:
+            ids.append(named.id)
+    return list(names.values()), ids

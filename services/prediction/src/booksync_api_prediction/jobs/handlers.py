@@ -29,7 +29,9 @@ def make_bulk_handler(settings: PredictionSettings, model: Model) -> Handler:
                 await run.renew(session, done=done)
                 await jobs.remove_items(session, run.job_id, last)
 
-            items = [prepare_item(Item.model_validate(row["item"])) for row in rows]
+            items = [
+                prepare_item(item.kind, item.id, item) for item in (Item.model_validate(row["item"]) for row in rows)
+            ]
             await patiently(
                 lambda items=items, settle=settle: write_items(  # type: ignore[misc]
                     items, model_name=settings.model_name, model=model, database=run.database, beside=settle

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import RowMapping
 
-from booksync_api_prediction.dependencies import Jobs, Storage, Writer
+from booksync_api_prediction.dependencies import FORBIDDEN, UNAUTHORIZED, Jobs, Storage, Writer
 from booksync_api_prediction.jobs import repository
 from booksync_api_prediction.jobs.bodies import Job, read_job
 from booksync_common.database import Reader, Session
 from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
 
-ROUTER = APIRouter(prefix="/api/v1", tags=["jobs"])
+ROUTER = APIRouter(prefix="/api/v1", tags=["jobs"], responses=UNAUTHORIZED | FORBIDDEN)
 
 NOT_FOUND = describe_errors({404: "job_not_found"})
 

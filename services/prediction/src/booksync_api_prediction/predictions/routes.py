@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 
 from booksync_api_prediction.collection.client import Collections
 from booksync_api_prediction.cursors import MAX_LENGTH, read_cursor, refuse_cursor, write_cursor
-from booksync_api_prediction.dependencies import Library, Memory, Settings, Storage
+from booksync_api_prediction.dependencies import UNAUTHORIZED, Library, Memory, Settings, Storage
 from booksync_api_prediction.languages import Speech
 from booksync_api_prediction.predictions import history
 from booksync_api_prediction.predictions.bodies import (
@@ -33,7 +33,7 @@ from booksync_common.introspection import Caller
 from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
 
-ROUTER = APIRouter(tags=["predictions"])
+ROUTER = APIRouter(tags=["predictions"], responses=UNAUTHORIZED)
 
 FORBIDDEN = {403: "forbidden"}
 

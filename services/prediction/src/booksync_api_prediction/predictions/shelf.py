@@ -8,6 +8,7 @@ from uuid import UUID
 from booksync_api_prediction.collection.parsing import Collection
 from booksync_api_prediction.predictions.bodies import PileVolume, PredictBody
 from booksync_api_prediction.predictions.candidates import Volume
+from booksync_api_prediction.texts import clean
 
 Source = Literal["request", "mangacollec"]
 
@@ -49,5 +50,9 @@ def _make_volume(entry: UUID | PileVolume) -> Volume:
     if isinstance(entry, UUID):
         return Volume(entry)
     return Volume(
-        entry.id, series_id=entry.series_id, number=entry.number, title=entry.title or None, kinds=tuple(entry.kinds)
+        entry.id,
+        series_id=entry.series_id,
+        number=entry.number,
+        title=entry.title or None,
+        kinds=tuple(kind for name in entry.kinds if (kind := clean(name))),
     )

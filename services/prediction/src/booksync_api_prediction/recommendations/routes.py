@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 
 from booksync_api_prediction.collection.client import Collections
-from booksync_api_prediction.dependencies import Library, Settings, Storage
+from booksync_api_prediction.dependencies import UNAUTHORIZED, Library, Settings, Storage
 from booksync_api_prediction.languages import Language, Speech
 from booksync_api_prediction.recommendations import repository
 from booksync_api_prediction.recommendations.answering import Asking, recommend
@@ -19,7 +19,7 @@ from booksync_common.introspection import Caller
 from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
 
-ROUTER = APIRouter(prefix="/api/v1/recommendations", tags=["recommendations"])
+ROUTER = APIRouter(prefix="/api/v1/recommendations", tags=["recommendations"], responses=UNAUTHORIZED)
 
 UNAVAILABLE = describe_errors({502: "mangacollec_unavailable", 504: "mangacollec_unavailable"})
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from sqlalchemy import RowMapping
 
-from booksync_api_prediction.dependencies import Encoding, Settings, Storage
+from booksync_api_prediction.dependencies import UNAUTHORIZED, Encoding, Settings, Storage
 from booksync_api_prediction.embeddings.bodies import Kind
 from booksync_api_prediction.languages import Speech
 from booksync_api_prediction.settings import PredictionSettings
@@ -30,7 +30,7 @@ from booksync_common.introspection import Caller
 from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
 
-ROUTER = APIRouter(prefix="/api/v1", tags=["similarity"])
+ROUTER = APIRouter(prefix="/api/v1", tags=["similarity"], responses=UNAUTHORIZED)
 
 NOT_EMBEDDED = describe_errors({404: "not_embedded"})
 NOT_ENCODED = describe_errors({503: "model_unavailable, encoder_busy"})
