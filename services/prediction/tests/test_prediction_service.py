@@ -68,7 +68,7 @@ def test_model_is_a_name_or_a_path(monkeypatch: pytest.MonkeyPatch, model: str, 
     ("variable", "value"),
     [
         ("DEVICE", "tpu"),
-        ("EMBEDDING_BACKEND", "onnx"),
+        ("EMBEDDING_BACKEND", "tensorflow"),
         ("VECTOR_DIMENSION", "0"),
         ("VECTOR_DIMENSION", "2001"),
         ("SIMILARITY_THRESHOLD", "7"),
@@ -87,6 +87,7 @@ async def test_ready_names_the_model(database_url: URL) -> None:
             "status": "ok",
             "model": "all-MiniLM-L6-v2",
             "dimension": 384,
+            "backend": "onnx",
             "device": "cpu",
         }
 

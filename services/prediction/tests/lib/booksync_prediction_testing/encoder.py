@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from booksync_api_prediction.encoder import Encoder
+from booksync_api_prediction.encoder import Backend, Encoder
 from booksync_api_prediction.model import Load
 from booksync_api_prediction.names import make_key
 from booksync_api_prediction.settings import PredictionSettings
@@ -35,6 +35,7 @@ class WordEncoder:
 
     dimension: int = DIMENSION
     device: str = "cpu"
+    backend: Backend = "onnx"
     seconds: float = 0  # a call
     calls: list[list[str]] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
