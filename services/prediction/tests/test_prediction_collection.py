@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from booksync_api_prediction.collection import client
 from booksync_api_prediction.collection.parsing import parse_collection
 from booksync_prediction_testing.mangacollec import FakeCollection, FakeMangacollec, run_fake_mangacollec
-from booksync_prediction_testing.service import House, open_house
+from booksync_prediction_testing.service import House, open_house, wait_until
 
 
 @asynccontextmanager
@@ -47,6 +47,26 @@ async def test_next_volume_of_the_collection_is_suggested() -> None:
         assert (answer["title"], answer["number"], answer["pile_source"]) == ("Les Farceurs", 3, "mangacollec")
         assert "Vous avez lu le tome 2 : voici la suite." in answer["reasoning"]
         assert answer["notices"] == ["not_embedded"]
+
+
+async def test_what_the_collection_names_is_embedded_in_the_background() -> None:
+    async with linked() as (house, _site, user, collection):
+        funny = collection.add_series("Les Farceurs", "Comédie", volumes=4, read=2)
+        collection.add_series("Interdit", volumes=1, adult=True)
+        kept = await house.put("volume", funny[3], title="Mieux su")
+        assert (await ask(house, user))["unknown"] == 2
+
+        async def is_done() -> bool:
+            return await house.count("jobs", "status = 'done'") == 1
+
+        await wait_until(is_done)
+        # four volumes and their series, one and its own
+        assert await house.count("embeddings") == 7
+        assert await house.count("embeddings", "adult") == 2
+        assert await house.count("embeddings", f"title = 'Mieux su' AND item_id = '{kept}'") == 1
+        answer = await ask(house, user)
+        assert (answer["unknown"], answer["notices"]) == (0, ["repeated"])
+        assert await house.count("jobs") == 1
 
 
 async def test_adult_series_of_the_collection_is_hidden() -> None:

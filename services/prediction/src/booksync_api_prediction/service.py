@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter
 
+from booksync_api_prediction.backends import load_encoder
 from booksync_api_prediction.collection.client import Collections
 from booksync_api_prediction.embeddings.routes import ROUTER as EMBEDDINGS
 from booksync_api_prediction.figures import ROUTER as FIGURES
@@ -13,7 +14,7 @@ from booksync_api_prediction.jobs.handlers import make_bulk_handler, make_reinde
 from booksync_api_prediction.jobs.routes import ROUTER as JOBS
 from booksync_api_prediction.jobs.runner import Runner
 from booksync_api_prediction.me import ROUTER as ME
-from booksync_api_prediction.model import Load, Model, load_encoder
+from booksync_api_prediction.model import Load, Model
 from booksync_api_prediction.phrases import Phrases
 from booksync_api_prediction.predictions import history
 from booksync_api_prediction.predictions.routes import ROUTER as PREDICTIONS

@@ -69,8 +69,8 @@ async def choose(session: AsyncSession, moment: Moment) -> Choice:
     read = [knowledge.complete(volume) for volume in read]
     candidates = await _add_lengths(session, find_candidates(pile, read, moment), moment)
     taste = learn_taste(read, knowledge, moment.outcomes)
-    features = await _rate(session, candidates, taste, knowledge, moment)
-    ranked = rank(features, _find_asked(moment, taste), moment.outcomes)[: moment.limit]
+    features = await rate_candidates(session, candidates, taste, knowledge, moment)
+    ranked = rank(features, find_asked(moment, taste), moment.outcomes)[: moment.limit]
     chosen = await explain(
         session,
         ranked,
@@ -120,7 +120,7 @@ async def _add_lengths(session: AsyncSession, candidates: Sequence[Candidate], m
     ]
 
 
-def _find_asked(moment: Moment, taste: Taste) -> frozenset[str]:
+def find_asked(moment: Moment, taste: Taste) -> frozenset[str]:
     """Return the features that count in this request."""
     asked = {
         "wish": moment.wish_vector is not None,
@@ -132,13 +132,14 @@ def _find_asked(moment: Moment, taste: Taste) -> frozenset[str]:
     return frozenset(name for name, is_asked in asked.items() if is_asked)
 
 
-async def _rate(
+async def rate_candidates(
     session: AsyncSession,
     candidates: Sequence[Candidate],
     taste: Taste,
     knowledge: Knowledge,
     moment: Moment,
 ) -> dict[Candidate, Features]:
+    """Return what speaks for each candidate."""
     rows = {candidate: knowledge.find_row(candidate.volume) for candidate in candidates}
     ids = [row["id"] for row in rows.values() if row is not None]
     cosines = await closeness.compare(session, ids, wish=moment.wish_vector, read=list(taste.rows))

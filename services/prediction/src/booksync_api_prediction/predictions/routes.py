@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import RowMapping
 
 from booksync_api_prediction.collection.client import Collections
+from booksync_api_prediction.collection.ingesting import embed_missing
 from booksync_api_prediction.cursors import MAX_LENGTH, read_cursor, refuse_cursor, write_cursor
-from booksync_api_prediction.dependencies import UNAUTHORIZED, Library, Memory, Settings, Storage
+from booksync_api_prediction.dependencies import UNAUTHORIZED, Jobs, Library, Memory, Settings, Storage
 from booksync_api_prediction.languages import Speech
 from booksync_api_prediction.predictions import history
 from booksync_api_prediction.predictions.bodies import (
@@ -58,6 +59,7 @@ async def predict(
     storage: Storage,
     memory: Memory,
     library: Library,
+    jobs: Jobs,
     language: Speech,
 ) -> Prediction:
     """Suggest."""
@@ -80,6 +82,8 @@ async def predict(
         )
         choice = await choose(session, moment)
         ids = await history.add(session, [_make_row(user_id, body, chosen, settings) for chosen in choice.chosen])
+    if shelf.collection is not None and choice.unknown:
+        await embed_missing(shelf.collection, model=settings.model_name, database=storage, jobs=jobs)
     suggestions = [_suggest(key, chosen) for key, chosen in zip(ids, choice.chosen, strict=True)]
     return _answer(suggestions, choice, moment)
 

@@ -22,6 +22,7 @@ class Shelf:
     source: Source
     #: Whether `read` is all that was read.
     is_complete: bool
+    collection: Collection | None = None
 
 
 def shelve_request(pile: Sequence[UUID | PileVolume], body: PredictBody) -> Shelf:
@@ -43,6 +44,7 @@ def shelve_collection(collection: Collection, body: PredictBody) -> Shelf:
         read=[*(Volume(key) for key in dict.fromkeys(body.read) if key not in known), *read],
         source="mangacollec",
         is_complete=True,
+        collection=collection,
     )
 
 

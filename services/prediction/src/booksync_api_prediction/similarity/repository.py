@@ -19,7 +19,7 @@ from booksync_api_prediction.lists import all_of, any_of
 from booksync_api_prediction.names import make_key
 from booksync_api_prediction.tables import EMBEDDINGS
 
-#: Candidates that HNSW keeps on its way: the more, the less of the truth it misses (`bench/similar.md`).
+#: Candidates that HNSW keeps on its way: as many as the first window asks for, where its default is 40.
 EF_SEARCH = 200
 
 #: Columns that are compared and shown.
