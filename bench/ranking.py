@@ -3,21 +3,31 @@
 Usage: TEST_DATABASE_URL=… BOOKSYNC_MODELS=… .venv/bin/python bench/ranking.py [--tune]
 
 Readers with even numbers are those that weights are tuned on (--tune searches, and prints the best), the others those
-that are measured. What a reader has read and owns follows from the labels, by a fixed seed.
+that are measured.
 """
 
 import asyncio
 import math
 import random
 import sys
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import httpx
+from ranking_library import MOODS, PILE, READ, SEED, Query, Series, load_library
+from ranking_measures import (
+    HIT,
+    RANDOM_TURNS,
+    TOP,
+    Ranker,
+    measure,
+    measure_ndcg,
+    measure_random,
+    rank_by_popularity,
+)
 
 from booksync_api_prediction.backends import load_encoder
 from booksync_api_prediction.predictions.candidates import Candidate, Volume, find_next
@@ -36,122 +46,9 @@ from booksync_service_testing.fake_auth import FakeAuth, run_fake_auth
 from booksync_service_testing.server import execute, make_database, render
 from booksync_service_testing.serving import Serving, serve
 
-HERE = Path(__file__).parent
-NAMESPACE = UUID("5f0a3a53-3a0c-4f6f-8d8e-7a5a7f0d3c11")
-SEED = 8
-MOODS = ("joyeux", "melancolique", "stresse", "curieux", "energique", "detendu")
-TOP = 10
-#: Of a reader.
-READ = 6
-PILE = 30
-#: A first suggestion of at least this grade, of 4, is a hit.
-HIT = 3
+REPORT = Path(__file__).with_suffix(".md")
 #: Weights that are tried.
 TRIALS = 500
-RANDOM_TURNS = 50
-
-
-@dataclass(frozen=True)
-class Series:
-    """A series of the library, with its labels."""
-
-    title: str
-    kinds: tuple[str, ...]
-    authors: tuple[str, ...]
-    volumes: int
-    synopsis: str
-    themes: frozenset[str]
-    moods: frozenset[str]
-
-    @property
-    def id(self) -> UUID:
-        """The same in each run."""
-        return uuid5(NAMESPACE, self.title)
-
-    def volume(self, number: int) -> UUID:
-        """Return a volume's id."""
-        return uuid5(self.id, str(number))
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A reader, with what they have."""
-
-    likes: frozenset[str]
-    dislikes: frozenset[str]
-    read: tuple[Series, ...]
-    pile: tuple[Series, ...]
-
-    def grade(self, series: Series, mood: str) -> int:
-        """Return how good a series is for this reader now, from 0 to 4."""
-        if self.dislikes & series.themes:
-            return 0
-        return min(2, len(self.likes & series.themes)) + (2 if mood in series.moods else 0)
-
-
-@dataclass(frozen=True)
-class Query:
-    """A reader in a mood."""
-
-    reader: Reader
-    mood: str
-
-    @property
-    def grades(self) -> dict[UUID, int]:
-        """The truth about each series of the pile."""
-        return {series.id: self.reader.grade(series, self.mood) for series in self.reader.pile}
-
-
-def load_library() -> tuple[list[Series], list[Reader]]:
-    """Read the file, and give each reader a shelf."""
-    document = tomllib.loads((HERE / "ranking.toml").read_text())
-    library = [
-        Series(
-            title=entry["title"],
-            kinds=tuple(entry["kinds"]),
-            authors=tuple(entry["authors"]),
-            volumes=entry["volumes"],
-            synopsis=entry["synopsis"],
-            themes=frozenset(entry["themes"]),
-            moods=frozenset(entry["moods"]),
-        )
-        for entry in document["series"]
-    ]
-    chance = random.Random(SEED)  # noqa: S311 - a sample
-    return library, [make_reader(entry, library, chance) for entry in document["readers"]]
-
-
-def make_reader(entry: Mapping[str, list[str]], library: Sequence[Series], chance: random.Random) -> Reader:
-    """Give a reader series that were read, mostly of the themes that are liked, and a pile of others by chance."""
-    likes, dislikes = frozenset(entry["likes"]), frozenset(entry["dislikes"])
-    liked = [series for series in library if likes & series.themes and not dislikes & series.themes]
-    # half of what is liked at most: the pile needs some as well
-    read = chance.sample(liked, min(READ - 1, len(liked) // 2))
-    read += chance.sample([series for series in library if series not in read], READ - len(read))
-    rest = [series for series in library if series not in read]
-    return Reader(likes, dislikes, tuple(read), tuple(chance.sample(rest, PILE)))
-
-
-def measure_ndcg(ranking: Sequence[UUID], grades: Mapping[UUID, int], top: int = TOP) -> float:
-    """Return the normalised discounted cumulative gain, 1 for the best order (Järvelin and Kekäläinen, 2002)."""
-
-    def gain(values: Sequence[int]) -> float:
-        return math.fsum((2**value - 1) / math.log2(place + 2) for place, value in enumerate(values[:top]))
-
-    best = gain(sorted(grades.values(), reverse=True))
-    return gain([grades.get(key, 0) for key in ranking]) / best if best else 1.0
-
-
-Ranker = Callable[[Query], list[UUID]]
-
-
-def measure(ranker: Ranker, queries: Sequence[Query]) -> tuple[float, float]:
-    """Return nDCG@10 and the hit rate of the first suggestion, over queries that have a hit at all."""
-    possible = [query for query in queries if max(query.grades.values()) >= HIT]
-    rankings = [(query, ranker(query)) for query in possible]
-    ndcg = sum(measure_ndcg(ranking, query.grades) for query, ranking in rankings) / len(possible)
-    hits = sum(query.grades[ranking[0]] >= HIT for query, ranking in rankings) / len(possible)
-    return ndcg, hits
 
 
 class Bench:
@@ -258,26 +155,6 @@ class Bench:
         return [series.id for series in sorted(query.reader.pile, key=score, reverse=True)]
 
 
-def rank_by_popularity(readers: Sequence[Reader]) -> Ranker:
-    """Rank by how many have read a series or own it."""
-    counts: dict[UUID, int] = {}
-    for reader in readers:
-        for series in (*reader.read, *reader.pile):
-            counts[series.id] = counts.get(series.id, 0) + (1 + (series in reader.read))
-    return lambda query: sorted((s.id for s in query.reader.pile), key=lambda key: (-counts[key], key))
-
-
-def measure_random(queries: Sequence[Query]) -> tuple[float, float]:
-    """Return the mean of many random orders."""
-    chance = random.Random(SEED)  # noqa: S311 - a sample
-
-    def shuffle(query: Query) -> list[UUID]:
-        return chance.sample([series.id for series in query.reader.pile], len(query.reader.pile))
-
-    turns = [measure(shuffle, queries) for _ in range(RANDOM_TURNS)]
-    return sum(ndcg for ndcg, _ in turns) / RANDOM_TURNS, sum(hits for _, hits in turns) / RANDOM_TURNS
-
-
 async def tune(bench: Bench, queries: Sequence[Query]) -> None:
     """Search weights, and print the best of them."""
     rated = [(query, *await bench.rate(query)) for query in queries]
@@ -370,7 +247,7 @@ def write_report(
         "",
         f"Model {settings.model_name} ({backend}); {series} series and {readers} readers that exist only in",
         f"[ranking.toml](ranking.toml), with a pile of {PILE} and {READ} series read each. Weights were tuned on half",
-        f"of the readers; the other half ({queries} requests: each reader in each of the six moods) is what counts. A hit",
+        f"of the readers; the other half ({queries} requests: each reader in each of six moods) is what counts. A hit",
         f"is a first suggestion that suits both the reader and the mood: of grade {HIT} or 4.",
         "",
         "## `POST /predict`",
@@ -390,7 +267,7 @@ def write_report(
         "Made by `bench/ranking.py`, which says how to run it.",
         "",
     ]
-    (HERE / "ranking.md").write_text("\n".join(lines))
+    REPORT.write_text("\n".join(lines))
     print("\n".join(lines))
 
 

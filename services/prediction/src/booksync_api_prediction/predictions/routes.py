@@ -5,7 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from sqlalchemy import RowMapping
 
 from booksync_api_prediction.collection.client import Collections
 from booksync_api_prediction.collection.ingesting import embed_missing
@@ -13,21 +12,13 @@ from booksync_api_prediction.cursors import MAX_LENGTH, read_cursor, refuse_curs
 from booksync_api_prediction.dependencies import UNAUTHORIZED, Jobs, Library, Memory, Settings, Storage
 from booksync_api_prediction.languages import Speech
 from booksync_api_prediction.predictions import history
-from booksync_api_prediction.predictions.bodies import (
-    Feedback,
-    History,
-    Past,
-    PredictBody,
-    Prediction,
-    Suggestion,
-)
-from booksync_api_prediction.predictions.explaining import Chosen
+from booksync_api_prediction.predictions.answering import answer, make_row, read_past, suggest
+from booksync_api_prediction.predictions.bodies import Feedback, History, Past, PredictBody, Prediction
 from booksync_api_prediction.predictions.outcomes import read_outcomes
-from booksync_api_prediction.predictions.predicting import Choice, Moment, choose
+from booksync_api_prediction.predictions.predicting import Moment, choose
 from booksync_api_prediction.predictions.shelf import Shelf, shelve_collection, shelve_request
 from booksync_api_prediction.predictions.vocabulary import load_vocabulary
 from booksync_api_prediction.predictions.wishes import read_wish
-from booksync_api_prediction.settings import PredictionSettings
 from booksync_common.access import BEARER, User
 from booksync_common.database import Reader, Session
 from booksync_common.introspection import Caller
@@ -81,11 +72,11 @@ async def predict(
             model=settings.model_name,
         )
         choice = await choose(session, moment)
-        ids = await history.add(session, [_make_row(user_id, body, chosen, settings) for chosen in choice.chosen])
+        ids = await history.add(session, [make_row(user_id, body, chosen, settings) for chosen in choice.chosen])
     if shelf.collection is not None and choice.unknown:
         await embed_missing(shelf.collection, model=settings.model_name, database=storage, jobs=jobs)
-    suggestions = [_suggest(key, chosen) for key, chosen in zip(ids, choice.chosen, strict=True)]
-    return _answer(suggestions, choice, moment)
+    suggestions = [suggest(key, chosen) for key, chosen in zip(ids, choice.chosen, strict=True)]
+    return answer(suggestions, choice, moment)
 
 
 @ROUTER.get(
@@ -141,60 +132,6 @@ async def _find_shelf(body: PredictBody, request: Request, user: Caller, library
             return shelve_collection(collection, body)
     detail = "There is no pile: send one with the request, or link the profile to Mangacollec."
     raise ProblemError(404, "pile_unknown", detail)
-
-
-def _make_row(user_id: UUID, body: PredictBody, chosen: Chosen, settings: PredictionSettings) -> dict[str, object]:
-    asked = {"mood": body.mood, "qcm_answers": [answer.model_dump() for answer in body.qcm_answers]}
-    return {
-        "user_id": user_id,
-        "request": asked,
-        "item_id": chosen.volume.id,
-        "series_id": chosen.volume.series_id,
-        "title": chosen.volume.title,
-        "number": chosen.volume.number,
-        "score": chosen.score,
-        "similarity": chosen.similarity,
-        "confidence": chosen.confidence,
-        "reasoning": chosen.reasoning,
-        "model": settings.model_name,
-        "threshold": settings.similarity_threshold,
-    }
-
-
-def _suggest(prediction_id: UUID, chosen: Chosen) -> Suggestion:
-    return Suggestion(
-        prediction_id=prediction_id,
-        volume_id=chosen.volume.id,
-        series_id=chosen.volume.series_id,
-        title=chosen.volume.title,
-        number=chosen.volume.number,
-        confidence=round(chosen.confidence, 4),
-        reasoning=chosen.reasoning,
-    )
-
-
-def _answer(suggestions: list[Suggestion], choice: Choice, moment: Moment) -> Prediction:
-    first, *others = suggestions
-    return Prediction(
-        suggested_volume_id=first.volume_id,
-        **first.model_dump(exclude={"volume_id"}),
-        alternatives=others,
-        threshold_applied=moment.threshold,
-        notices=list(choice.notices),
-        ignored=list(moment.wish.ignored),
-        unknown=choice.unknown,
-        pile_source=moment.shelf.source,
-        model=moment.model,
-    )
-
-
-def read_past(row: RowMapping) -> Past:
-    """Make the answer of a row."""
-    return Past(
-        volume_id=row["item_id"],
-        is_read=row["status"] == "read",
-        **{name: row[name] for name in Past.model_fields if name not in {"volume_id", "is_read"}},
-    )
 
 
 def _read_place(cursor: str) -> tuple[datetime, UUID]:
