@@ -1,5 +1,5 @@
-# What `./bootstrap venv` links together: the locked CPython and wheels, without torch and CUDA's 4 GB; and the programs that
-# `./bootstrap reproduce` runs.
+# What `./bootstrap venv` links together: the locked CPython and wheels, without torch and CUDA's 4 GB; and the programs
+# that images are run with by `./bootstrap reproduce` and bench.
 {
   locks,
   platform,
@@ -20,7 +20,11 @@ let
   ];
 in
 {
+  dev-busybox = builders.busybox;
   dev-python = builders.python.tree;
+  # what bench/postgres.py runs the image with
+  dev-test-tools = builders.testTools;
+  dev-busybox = builders.busybox;
   dev-tools = builders.testTools;
   dev-site = builders.mkWheelTree {
     name = "dev-site-${architecture}";

@@ -57,6 +57,14 @@ async def test_database_that_comes_later_is_found(caplog: pytest.LogCaptureFixtu
         await execute(url, f'DROP DATABASE "{later.database}" WITH (FORCE)')
 
 
+async def test_ready_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("booksync_common.health.FRESH", 3600.0)
+    async with make_empty_database() as url, serve(SERVICE, load(url), wait=False) as serving:
+        assert (await serving.client.get("/health/ready")).status_code == 503
+        await serving.wait_until_ready()
+        assert (await serving.client.get("/health/ready")).status_code == 200
+
+
 async def test_three_replicas_migrate_once(caplog: pytest.LogCaptureFixture) -> None:
     async with make_empty_database() as url:
         settings = load(url)
@@ -93,7 +101,7 @@ async def test_schema_that_cannot_be_made_ends_the_service(caplog: pytest.LogCap
         assert (await serving.client.get("/health")).json()["checks"]["startup"]["status"] == "failing"
     (record,) = (record for record in caplog.records if record.levelno == logging.CRITICAL)
     assert "schema sample is missing" in record.getMessage()
-    assert "init-db.sql" in record.getMessage()
+    assert "init-db.sh" in record.getMessage()
     assert "booksync-postgres" in record.getMessage()
     assert "\n" not in record.getMessage()
     assert not record.exc_info
@@ -104,7 +112,7 @@ async def test_schema_of_somebody_else_ends_the_service(caplog: pytest.LogCaptur
         await execute(url, "CREATE SCHEMA sample")
         async with serve(SERVICE, load(role), wait=False) as serving:
             await wait_for(serving.fatal.is_set)
-    assert said(caplog, "init-db.sql")
+    assert said(caplog, "init-db.sh")
 
 
 async def test_database_of_a_script_that_gives_everybody_everything_is_one_warning(
@@ -123,7 +131,7 @@ async def test_database_of_a_script_that_gives_everybody_everything_is_one_warni
     assert "tables of ours in schema public (notes)" in warning
     assert f"default privileges in schema public for {other.username}" in warning
     assert f"privileges on schema sample for {other.username}" in warning
-    assert "init-db.sql" in warning
+    assert "init-db.sh" in warning
 
 
 async def test_database_of_our_own_gives_no_warning(caplog: pytest.LogCaptureFixture) -> None:

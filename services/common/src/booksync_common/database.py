@@ -2,23 +2,26 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import MetaData
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import MetaData, event
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from booksync_common.problems import ProblemError, unavailable
 
 # s
 CONNECT_TIMEOUT = 5
 COMMAND_TIMEOUT = 30
+#: How long a connection may have been idle to be used without asking the server.
+MAX_TRUST = 1.0
 
 # of a session; the server's own defaults wait for ever. The server's comes before COMMAND_TIMEOUT: it says what it was
 TIMEOUTS = {
@@ -51,6 +54,29 @@ def _server_settings(application: str, schema: str, timeouts: dict[str, str]) ->
     return {"application_name": application, "search_path": f"{schema}, public", "timezone": "UTC", **timeouts}
 
 
+def _watch(engine: Engine) -> None:
+    """Have the pool give out no connection that is lost.
+
+    Not by `pool_pre_ping`, whose question, in a transaction of its own, costs three round trips each time. asyncpg sees
+    when the server hangs up, and only a connection that has been idle may have been lost without a word.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def note_time(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def check(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        idle_since = record.info.get("idle_since")
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
+        if idle_since is not None and time.monotonic() - idle_since > MAX_TRUST:
+            try:
+                engine.dialect.do_ping(connection)
+            except CONNECTION_ERRORS as error:
+                raise DisconnectionError from error
+
+
 class Database:
     """A service's connections to its database. Making one connects to nothing."""
 
@@ -79,13 +105,13 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=pool_timeout,
-            pool_pre_ping=True,
             connect_args={
                 "timeout": CONNECT_TIMEOUT,
                 "command_timeout": COMMAND_TIMEOUT,
                 "server_settings": _server_settings(application, schema, TIMEOUTS),
             },
         )
+        _watch(self.engine.sync_engine)
         if echo:
             # not the engine's `echo`, which brings a handler of its own
             logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
@@ -181,6 +207,17 @@ async def open_reader(request: Request) -> AsyncIterator[AsyncConnection]:
     async with require_database(request).reader() as connection:
         yield connection
 
+
+async def get_database(request: Request) -> Database:
+    """Give a request the database.
+
+    :raises ProblemError: 503, when there is none.
+    """
+    return require_database(request)
+
+
+#: For what takes more than one transaction.
+DatabaseOf = Annotated[Database, Depends(get_database)]
 
 #: Function scope: committed before the answer is sent, so that no 200 is given for what is not stored.
 Session = Annotated[AsyncSession, Depends(open_session, scope="function")]

@@ -1,0 +1,90 @@
+"""Requests as fast as a server answers them: plain HTTP/1.1 over kept connections, so that the client costs little."""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Load:
+    """What a server has done: seconds of each answer, by status, and of all together."""
+
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    statuses: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.latencies) / self.seconds
+
+    def percentile(self, percent: float) -> float:
+        """Return the time (ms) that so many of a hundred answers took at most."""
+        ordered = sorted(self.latencies)
+        return 1000 * ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def make_request(method: str, path: str, *, headers: Sequence[str] = (), body: bytes = b"") -> bytes:
+    """Write a request."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+class Client:
+    """One connection, which is opened again when it is lost."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def send(self, request: bytes) -> tuple[int, bytes]:
+        """Send a request and return the answer's status and body."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = self._streams
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = int(head[9:12])
+        lower = head.lower()
+        start = lower.find(b"content-length:")
+        length = int(lower[start + 15 : lower.index(b"\r", start)]) if start >= 0 else 0
+        return status, await reader.readexactly(length)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._streams is not None:
+            self._streams[1].close()
+
+
+async def run_load(
+    port: int, requests: Sequence[bytes], *, concurrent: int, seconds: float = 0, count: int = 0
+) -> Load:
+    """Send requests, in turn, for some seconds or until there were so many."""
+    load = Load()
+    begun = time.perf_counter()
+    sent = 0
+
+    def is_over() -> bool:
+        return sent >= count if count else time.perf_counter() - begun >= seconds
+
+    async def work() -> None:
+        nonlocal sent
+        client = Client(port)
+        try:
+            while not is_over():
+                request = requests[sent % len(requests)]
+                sent += 1
+                started = time.perf_counter()
+                status, _ = await client.send(request)
+                load.latencies.append(time.perf_counter() - started)
+                load.statuses[status] = load.statuses.get(status, 0) + 1
+        finally:
+            client.close()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrent):
+            group.create_task(work())
+    load.seconds = time.perf_counter() - begun
+    return load
