@@ -10,31 +10,31 @@ from booksync_api_prediction.model import Model
 from booksync_api_prediction.phrases import Phrases
 from booksync_api_prediction.settings import PredictionSettings
 from booksync_common.access import make_writer
-from booksync_common.database import Database, require_database
+from booksync_common.database import DatabaseOf
 from booksync_common.problem_schema import describe_errors
 
 
-def _find_settings(request: Request) -> PredictionSettings:
+async def _find_settings(request: Request) -> PredictionSettings:
     settings: PredictionSettings = request.app.state.settings
     return settings
 
 
-def _find_model(request: Request) -> Model:
+async def _find_model(request: Request) -> Model:
     model: Model = request.app.state.parts[Model.name]
     return model
 
 
-def _find_runner(request: Request) -> Runner:
+async def _find_runner(request: Request) -> Runner:
     runner: Runner = request.app.state.parts[Runner.name]
     return runner
 
 
-def _find_collections(request: Request) -> Collections:
+async def _find_collections(request: Request) -> Collections:
     collections: Collections = request.app.state.parts[Collections.name]
     return collections
 
 
-def _find_phrases(request: Request) -> Phrases:
+async def _find_phrases(request: Request) -> Phrases:
     phrases: Phrases = request.app.state.parts[Phrases.name]
     return phrases
 
@@ -46,7 +46,7 @@ Memory = Annotated[Phrases, Depends(_find_phrases)]
 Jobs = Annotated[Runner, Depends(_find_runner)]
 
 #: For a request that waits for the model in between: a session of its own before and after, and none meanwhile.
-Storage = Annotated[Database, Depends(require_database)]
+Storage = DatabaseOf
 
 #: What routes answer to those who may not ask.
 UNAUTHORIZED = describe_errors({401: "token_missing, token_invalid, api_key_invalid"})

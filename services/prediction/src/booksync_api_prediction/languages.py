@@ -34,7 +34,7 @@ def _read_quality(parameters: str) -> float:
     return quality if 0 <= quality <= 1 else 0.0
 
 
-def _choose(accept_language: Annotated[str | None, Header(max_length=500)] = None) -> Language:
+async def _choose(accept_language: Annotated[str | None, Header(max_length=500)] = None) -> Language:
     return choose_language(accept_language)
 
 
