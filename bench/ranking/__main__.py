@@ -1,6 +1,6 @@
-"""Measure the rankings on a labelled library (ranking.toml) with the real model, and write ranking.md.
+"""Measure the rankings on a labelled library (library.toml) with the real model, and write ranking.md.
 
-Usage: TEST_DATABASE_URL=… BOOKSYNC_MODELS=… .venv/bin/python bench/ranking.py [--tune]
+Usage: TEST_DATABASE_URL=… BOOKSYNC_MODELS=… .venv/bin/python -m bench.ranking [--tune]
 
 Readers with even numbers are those that weights are tuned on (--tune searches, and prints the best), the others those
 that are measured.
@@ -17,8 +17,8 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from ranking_library import MOODS, PILE, READ, SEED, Query, Series, load_library
-from ranking_measures import (
+from bench.ranking.library import MOODS, PILE, READ, SEED, Query, Series, load_library
+from bench.ranking.measures import (
     HIT,
     RANDOM_TURNS,
     TOP,
@@ -46,7 +46,7 @@ from booksync_service_testing.fake_auth import FakeAuth, run_fake_auth
 from booksync_service_testing.server import execute, make_database, render
 from booksync_service_testing.serving import Serving, serve
 
-REPORT = Path(__file__).with_suffix(".md")
+REPORT = Path(__file__).parent.with_suffix(".md")
 #: Weights that are tried.
 TRIALS = 500
 
@@ -246,8 +246,8 @@ def write_report(
         "# Rankings",
         "",
         f"Model {settings.model_name} ({backend}); {series} series and {readers} readers that exist only in",
-        f"[ranking.toml](ranking.toml), with a pile of {PILE} and {READ} series read each. Weights were tuned on half",
-        f"of the readers; the other half ({queries} requests: each reader in each of six moods) is what counts. A hit",
+        f"[library.toml](ranking/library.toml), with a pile of {PILE} and {READ} series read each. Weights were",
+        f"tuned on half of the readers; the other half ({queries} requests: each reader in each of six moods) counts. A hit",
         f"is a first suggestion that suits both the reader and the mood: of grade {HIT} or 4.",
         "",
         "## `POST /predict`",
@@ -264,7 +264,7 @@ def write_report(
         "|---|---|",
         *(f"| {name} | {value:.3f} |" for name, value in similar),
         "",
-        "Made by `bench/ranking.py`, which says how to run it.",
+        "Made by `python -m bench.ranking`, which says how to run it.",
         "",
     ]
     REPORT.write_text("\n".join(lines))

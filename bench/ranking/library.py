@@ -1,4 +1,4 @@
-"""The labelled library (ranking.toml), and readers with shelves that follow from the labels by a fixed seed."""
+"""The labelled library (library.toml), and readers with shelves that follow from the labels by a fixed seed."""
 
 import random
 import tomllib
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid5
 
-FILE = Path(__file__).with_name("ranking.toml")
+FILE = Path(__file__).with_name("library.toml")
 NAMESPACE = UUID("5f0a3a53-3a0c-4f6f-8d8e-7a5a7f0d3c11")
 SEED = 8
 MOODS = ("joyeux", "melancolique", "stresse", "curieux", "energique", "detendu")

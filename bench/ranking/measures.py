@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
-from ranking_library import SEED, Query, Reader
+from bench.ranking.library import SEED, Query, Reader
 
 TOP = 10
 #: A first suggestion of at least this grade, of 4, is a hit.
