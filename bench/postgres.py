@@ -56,7 +56,7 @@ def find_output(nix: Nix, attribute: str) -> Path:
 def load_sandbox(directory: Path) -> Sandbox:
     """Build the image of this machine's architecture and unpack it."""
     nix = Nix(ROOT)
-    tools = Tools(find_output(nix, "dev-test-tools"), find_output(nix, "dev-busybox") / "bin/busybox")
+    tools = Tools(find_output(nix, "dev-tools"), find_output(nix, "dev-busybox") / "bin/busybox")
     layout = Layout(find_output(nix, IMAGE) / IMAGE)
     image: Image = layout.image(builder_architecture())
     write_root(image, directory / "root")

@@ -22,9 +22,6 @@ in
 {
   dev-busybox = builders.busybox;
   dev-python = builders.python.tree;
-  # what bench/postgres.py runs the image with
-  dev-test-tools = builders.testTools;
-  dev-busybox = builders.busybox;
   dev-tools = builders.testTools;
   dev-site = builders.mkWheelTree {
     name = "dev-site-${architecture}";
