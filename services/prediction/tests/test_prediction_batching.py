@@ -7,6 +7,7 @@ import pytest
 
 from booksync_api_prediction.batching import Batches
 from booksync_common.problems import ProblemError
+from booksync_service_testing.serving import PATIENCE
 
 
 class Slow:
@@ -48,7 +49,7 @@ async def test_full_line_is_503_with_a_time_to_come_back() -> None:
     batches = Batches(slow.encode, size=1, capacity=2)
     tasks = await begin(batches, ["1"], ["2"], ["3"])
     with pytest.raises(ProblemError) as caught:
-        await batches.encode(["4"])
+        await asyncio.wait_for(batches.encode(["4"]), PATIENCE)
     assert (caught.value.status, caught.value.code) == (503, "encoder_busy")
     assert int(caught.value.headers["Retry-After"]) > 0
     slow.gate.set()
