@@ -166,7 +166,8 @@ class Bootstrap:
         python, site = (
             self.nix.build([attribute], link=self.project.roots / name)[0] for attribute, name in zip(attributes, names)
         )
-        print(write_venv(self.project.root, python=python, site=site))
+        with open_cache(default_folder()):  # another run may make it at the same time
+            print(write_venv(self.project.root, python=python, site=site))
         return 0
 
 
