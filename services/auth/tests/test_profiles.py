@@ -118,7 +118,7 @@ async def test_lone_surrogate_is_refused(house: Household) -> None:
     assert problem(answer)[0] == 422
 
 
-@pytest.mark.parametrize(("name", "same"), [("Straße", "STRASSE"), ("\uff21na", "ana"), ("ﬁn", "FIN"), ("Σς", "σσ")])
+@pytest.mark.parametrize(("name", "same"), [("Straße", "STRASSE"), ("\uff21na", "ana"), ("ﬁn", "FIN")])
 def test_key_of_names_that_look_the_same(name: str, same: str) -> None:
     assert make_key(name) == make_key(same)
 
