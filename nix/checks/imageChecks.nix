@@ -206,6 +206,22 @@ in
       map (serviceCheckOf { inherit nameOf env; }) (filter isWanted (builtins.attrNames images.services))
     );
 
+  # whether images make the same vectors: which test, of which images, for which architectures
+  vectors =
+    { name, tests }:
+    layouts: {
+      ${name} = builders.mkPytest {
+        inherit name;
+        sources = sources // {
+          "tests/parity" = ../../tests/parity;
+        };
+        tests = map (test: "tests/parity/test_${test}.py") tests;
+        env = runEnv // {
+          BOOKSYNC_IMAGES = mkLayouts layouts;
+        };
+      };
+    };
+
   sharing.image-sharing = builders.mkPytest {
     name = "image-sharing";
     sources = imageSources;

@@ -28,6 +28,18 @@ imageChecks.layouts isHeavyAnywhere
   nameOf = service: "service-${service}-torch-pytest";
   isWanted = isHeavyAnywhere;
 }
+// imageChecks.vectors
+  {
+    name = "vectors-sentence-transformers";
+    tests = [ "sentence_transformers" ];
+  }
+  {
+    architectures = [ platform.architecture ];
+    names = [
+      "booksync-api-prediction"
+      "booksync-api-prediction-onnx"
+    ];
+  }
 # 20,000 made-up requests, instead of some hundreds
 // imageChecks.services {
   nameOf = service: "service-${service}-requests-pytest";
