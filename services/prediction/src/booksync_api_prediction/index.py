@@ -1,8 +1,8 @@
 """When vectors get an index, and what it finds of the truth.
 
-HNSW costs memory, minutes of building and a little of the truth. Comparing with each vector costs neither, and up to
-some ten thousand rows no time that a person would notice. So the index is made when there are HNSW_MIN_ROWS, by a job,
-without locking the table (CREATE INDEX CONCURRENTLY); one that a crash left half made is made again.
+HNSW costs memory, minutes of building and a little of the truth. Comparing with each vector costs none of these, and up
+to some ten thousand rows no time that a person would notice. So the index is made when there are HNSW_MIN_ROWS, by a
+job, without locking the table (CREATE INDEX CONCURRENTLY); one that a crash left half made is made again.
 """
 
 import asyncio

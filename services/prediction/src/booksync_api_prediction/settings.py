@@ -26,7 +26,7 @@ class PredictionSettings(AuthClientSettings):
     booksync_models: Path = Path("/usr/local/share/booksync/models")
 
     mangacollec_base_url: AnyHttpUrl = AnyHttpUrl("https://api.mangacollec.com")
-    #: Vectors from which on an index answers: below, comparing with each is as fast, and exact.
+    #: Vectors from which on an index answers: below, each is compared, which misses nothing.
     hnsw_min_rows: int = Field(default=20_000, ge=1)
 
     @property
