@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from pydantic import Field, SecretStr
 
-from booksync_common.settings import Finding, ServiceSettings, check_key
+from booksync_common.introspection import AuthClientSettings
+from booksync_common.settings import Finding, check_key
 
 
-class DataSettings(ServiceSettings):
+class DataSettings(AuthClientSettings):
     """The guide's table of variables, and what every service has."""
 
     port: int = Field(default=8001, ge=1, le=65535)

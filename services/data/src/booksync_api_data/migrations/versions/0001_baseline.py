@@ -13,6 +13,13 @@ def upgrade() -> None:
     op.create_table(
         "changes",
         sa.Column("sequence", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("feed", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "transaction_id",
+            sa.BigInteger(),
+            server_default=sa.text("(pg_current_xact_id()::text)::bigint"),
+            nullable=False,
+        ),
         sa.Column("volume_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
@@ -23,13 +30,19 @@ def upgrade() -> None:
         schema="data",
     )
     op.create_index(op.f("ix_changes_volume_id"), "changes", ["volume_id"], unique=False, schema="data")
+    op.create_index(
+        op.f("ix_changes_feed_transaction_id_sequence"),
+        "changes",
+        ["feed", "transaction_id", "sequence"],
+        unique=False,
+        schema="data",
+    )
     op.create_table(
         "idempotency_keys",
         sa.Column("caller", sa.String(length=100), nullable=False),
         sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("request_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("status", sa.SmallInteger(), nullable=True),
-        sa.Column("response", postgresql.JSONB(), nullable=True),
+        sa.Column("response", postgresql.JSONB(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("caller", "key", name=op.f("pk_idempotency_keys")),
@@ -76,10 +89,10 @@ def upgrade() -> None:
         sa.Column("width", sa.String(length=20), nullable=True),
         sa.Column("weight", sa.String(length=20), nullable=True),
         sa.Column("extra_info", sa.Text(), nullable=True),
-        sa.Column("length_cm", sa.Numeric(precision=8, scale=2), nullable=True),
-        sa.Column("height_cm", sa.Numeric(precision=8, scale=2), nullable=True),
-        sa.Column("width_cm", sa.Numeric(precision=8, scale=2), nullable=True),
-        sa.Column("weight_g", sa.Numeric(precision=10, scale=2), nullable=True),
+        sa.Column("length_cm", sa.Double(), nullable=True),
+        sa.Column("height_cm", sa.Double(), nullable=True),
+        sa.Column("width_cm", sa.Double(), nullable=True),
+        sa.Column("weight_g", sa.Double(), nullable=True),
         sa.Column("source", sa.String(length=50), nullable=True),
         sa.Column("locked_fields", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
