@@ -59,7 +59,8 @@ class Precondition:
         if not (matches and differs):
             now = "there is none" if etag is None else f"it is {etag} now"
             headers = {} if etag is None else {"ETag": etag}
-            raise ProblemError(412, "precondition_failed", f"It is not the version that you named: {now}.", headers=headers)
+            detail = f"It is not the version that you named: {now}."
+            raise ProblemError(412, "precondition_failed", detail, headers=headers)
 
 
 async def read_precondition(

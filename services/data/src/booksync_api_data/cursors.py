@@ -8,8 +8,8 @@ page is asked with the rights of who asks.
 import base64
 import hashlib
 import hmac
-import json
-from collections.abc import Sequence
+
+from pydantic import TypeAdapter, ValidationError
 
 from booksync_common.problems import ProblemError
 
@@ -21,18 +21,19 @@ def _build_code(payload: bytes, question: str) -> bytes:
     return hashlib.blake2b(payload, key=hashlib.sha256(question.encode()).digest(), digest_size=CODE_BYTES).digest()
 
 
-def build_cursor(values: Sequence[str | int | float], *, question: str) -> str:
+def build_cursor[T](place: T, kind: TypeAdapter[T], *, question: str) -> str:
     """Make a cursor.
 
-    :param values: of the columns by which the list is sorted, in the last row.
+    :param place: the values of the columns by which the list is sorted, in the last row.
+    :param kind: how they are written.
     :param question: the list: what it is of, its filters and its order.
     """
-    payload = json.dumps(values, separators=(",", ":")).encode()
+    payload = kind.dump_json(place)
     return base64.urlsafe_b64encode(_build_code(payload, question) + payload).decode().rstrip("=")
 
 
-def parse_cursor(cursor: str, *, question: str) -> list[str | int | float]:
-    """Return the values of a cursor.
+def parse_cursor[T](cursor: str, kind: TypeAdapter[T], *, question: str) -> T:
+    """Return the place that a cursor names.
 
     :raises ProblemError: 400 `cursor_invalid`, for one that was changed or comes from another question.
     """
@@ -48,5 +49,7 @@ def parse_cursor(cursor: str, *, question: str) -> list[str | int | float]:
     is_ours = hmac.compare_digest(code, _build_code(payload, question))
     if not is_ours or base64.urlsafe_b64encode(raw).decode().rstrip("=") != cursor:
         raise problem
-    values: list[str | int | float] = json.loads(payload)
-    return values
+    try:
+        return kind.validate_json(payload)
+    except ValidationError:  # the code keeps no secret: somebody may have made one
+        raise problem from None

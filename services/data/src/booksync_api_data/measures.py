@@ -16,11 +16,18 @@ CENTIMETRES: Mapping[str, Decimal] = {
     "dm": Decimal(10),
     "m": Decimal(100),
 }
-GRAMS: Mapping[str, Decimal] = {"": Decimal(1), "mg": Decimal("0.001"), "g": Decimal(1), "gr": Decimal(1), "kg": Decimal(1000)}
+GRAMS: Mapping[str, Decimal] = {
+    "": Decimal(1),
+    "mg": Decimal("0.001"),
+    "g": Decimal(1),
+    "gr": Decimal(1),
+    "kg": Decimal(1000),
+}
 
 #: Digits, in groups of three as the French write them or not; a comma or a point; a unit.
 MEASURE = re.compile(
-    r"(?P<whole>[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+|[0-9]{1,9})(?:[.,](?P<part>[0-9]{1,9}))?[\s\u00a0\u202f]*(?P<unit>[a-z]*)\.?",
+    r"(?P<whole>[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+|[0-9]{1,9})(?:[.,](?P<part>[0-9]{1,9}))?"
+    r"\s*(?P<unit>[a-z]*)\.?",
     re.IGNORECASE,
 )
 

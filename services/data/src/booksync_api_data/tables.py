@@ -17,7 +17,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from booksync_common.columns import make_time, make_times
 from booksync_common.database import make_metadata
@@ -83,7 +83,7 @@ IDEMPOTENCY_KEYS = Table(
     Column("caller", String(100), primary_key=True),
     Column("key", String(255), primary_key=True),
     Column("request_hash", LargeBinary, nullable=False),
-    Column("response", JSONB, nullable=False),
+    Column("response", LargeBinary, nullable=False),
     *make_times(),
 )
 Index(None, IDEMPOTENCY_KEYS.c.created_at)
@@ -91,12 +91,12 @@ Index(None, IDEMPOTENCY_KEYS.c.created_at)
 CHANGES = Table(
     "changes",
     METADATA,
-    Column("sequence", BigInteger, Identity(always=True), primary_key=True),
-    # which database it was written in: a restored one begins a feed of its own, as its transactions are other ones
+    # a volume is here once, at its last change, so that the feed is never longer than the list of volumes
+    Column("volume_id", Uuid, primary_key=True),
+    # which database it was written in, which transaction, and the order in there; see shared/changes.py
     Column("feed", BigInteger, nullable=False),
-    # transactions commit in another order than that of the sequence; see shared/changes.py
-    Column("transaction_id", BigInteger, nullable=False, server_default=text("(pg_current_xact_id()::text)::bigint")),
-    Column("volume_id", Uuid, nullable=False, index=True),
+    Column("transaction_id", BigInteger, nullable=False),
+    Column("sequence", BigInteger, Identity(always=True), nullable=False),
     Column("kind", String(10), nullable=False),
     Column("version", BigInteger, nullable=False),
     *make_times(),

@@ -1,19 +1,21 @@
 """What goes in and out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from booksync_api_data.conditions import build_etag
 from booksync_api_data.fields import Text20, Text50, Text20000, sort_unique
+from booksync_api_data.merging import LOCKS
 
 #: What is known about a volume, each of which may be locked.
 FieldName = Literal["object_id", "nb_pages", "length", "height", "width", "weight", "extra_info", "source"]
 FIELDS: Sequence[FieldName] = get_args(FieldName)
-LOCKS = "locked_fields"
+
+#: What is known of a volume of which nothing is.
+NOTHING: Mapping[str, Any] = {**dict.fromkeys(FIELDS), LOCKS: []}
 
 #: Of pages; PostgreSQL's integer ends there.
 MAX_INTEGER = 2**31 - 1
@@ -44,14 +46,6 @@ class FactsIn(BaseModel):
     source: Text50 = Field(default=None, description="Where it was found.")
     locked_fields: LockedFields = Field(default=[], description="What bulk and import leave as it is.")
 
-    def as_facts(self) -> dict[str, Any]:
-        """Return every fact."""
-        return self.model_dump(exclude={"volume_id"})
-
-    def as_patch(self) -> dict[str, Any]:
-        """Return the facts that the client named."""
-        return self.model_dump(exclude_unset=True, exclude={"volume_id"})
-
 
 class VolumeIn(FactsIn):
     """The same in a batch, where each has its id."""
@@ -81,18 +75,6 @@ class VolumeExtra(BaseModel):
     version: int
     created_at: datetime
     updated_at: datetime
-
-    @property
-    def etag(self) -> str:
-        """The entity tag."""
-        return build_etag(self.version)
-
-
-class VolumePage(BaseModel):
-    """A part of a list."""
-
-    items: list[VolumeExtra]
-    next_cursor: str | None = Field(description="Ask with it for what follows; null at the end.")
 
 
 class LookupIn(BaseModel):

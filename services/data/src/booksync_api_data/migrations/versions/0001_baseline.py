@@ -12,24 +12,18 @@ def upgrade() -> None:
     """Make the tables."""
     op.create_table(
         "changes",
-        sa.Column("sequence", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("feed", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "transaction_id",
-            sa.BigInteger(),
-            server_default=sa.text("(pg_current_xact_id()::text)::bigint"),
-            nullable=False,
-        ),
         sa.Column("volume_id", sa.Uuid(), nullable=False),
+        sa.Column("feed", sa.BigInteger(), nullable=False),
+        sa.Column("transaction_id", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("kind IN ('upsert', 'delete')", name=op.f("ck_changes_kind")),
-        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_changes")),
+        sa.PrimaryKeyConstraint("volume_id", name=op.f("pk_changes")),
         schema="data",
     )
-    op.create_index(op.f("ix_changes_volume_id"), "changes", ["volume_id"], unique=False, schema="data")
     op.create_index(
         op.f("ix_changes_feed_transaction_id_sequence"),
         "changes",
@@ -42,7 +36,7 @@ def upgrade() -> None:
         sa.Column("caller", sa.String(length=100), nullable=False),
         sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("request_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("response", postgresql.JSONB(), nullable=False),
+        sa.Column("response", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("caller", "key", name=op.f("pk_idempotency_keys")),

@@ -1,10 +1,8 @@
 """What becomes of a volume when somebody says something about it: a value, worked out without the database."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
-
-from booksync_api_data.shared.models import FIELDS, LOCKS
 
 #: merge: what is not said stays. replace: what is not said is cleared. insert_only: what is there stays.
 Mode = Literal["merge", "replace", "insert_only"]
@@ -12,7 +10,8 @@ Status = Literal["created", "updated", "unchanged", "skipped"]
 
 Facts = Mapping[str, Any]
 
-NOTHING: Facts = {**dict.fromkeys(FIELDS), LOCKS: []}
+#: The fact that names others which a batch leaves as they are; personal volumes have none.
+LOCKS = "locked_fields"
 
 
 @dataclass(frozen=True)
@@ -22,14 +21,12 @@ class Stored:
     facts: Facts
     version: int = 0  # of a volume that never was
     is_deleted: bool = False
+    tag: str = ""  # the entity tag
 
     @property
     def is_there(self) -> bool:
         """Whether clients see it."""
         return self.version > 0 and not self.is_deleted
-
-
-ABSENT = Stored(NOTHING)
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Plan:
 
     status: Status
     facts: Facts
-    skipped_fields: list[str] = field(default_factory=list)
+    skipped_fields: Sequence[str] = ()
 
     @property
     def is_write(self) -> bool:
@@ -46,31 +43,33 @@ class Plan:
         return self.status in {"created", "updated"}
 
 
-def plan_write(stored: Stored, facts: Facts) -> Plan:
+def plan_write(stored: Stored, facts: Facts, *, nothing: Facts) -> Plan:
     """Plan what a client says deliberately of one volume: locks do not hold it up.
 
     :param facts: those that change; the others stay.
+    :param nothing: every fact, as it is of a volume of which nothing is known.
     """
     if not stored.is_there:
-        return Plan("created", {**NOTHING, **facts})
+        return Plan("created", {**nothing, **facts})
     after = {**stored.facts, **facts}
     return Plan("unchanged" if after == stored.facts else "updated", after)
 
 
-def plan_batched(stored: Stored, facts: Facts, mode: Mode) -> Plan:
+def plan_batched(stored: Stored, facts: Facts, mode: Mode, *, nothing: Facts) -> Plan:
     """Plan one item of a batch, which overwrites nothing that is locked and changes no lock.
 
     :param facts: those that the item names.
     :return: `skipped_fields` names what would have been overwritten.
     """
     if not stored.is_there:
-        return plan_write(stored, facts)
+        return plan_write(stored, facts, nothing=nothing)
     if mode == "insert_only":
         return Plan("skipped", stored.facts)
-    wanted = {**NOTHING, **facts} if mode == "replace" else {**stored.facts, **facts}
-    if LOCKS not in facts:
-        wanted[LOCKS] = stored.facts[LOCKS]
-    kept = {LOCKS, *stored.facts[LOCKS]}
+    wanted = {**(nothing if mode == "replace" else stored.facts), **facts}
+    locks: Sequence[str] = stored.facts.get(LOCKS, ())
+    if LOCKS in stored.facts and LOCKS not in facts:
+        wanted[LOCKS] = locks
+    kept = {name for name in (LOCKS, *locks) if name in stored.facts}
     skipped = sorted(name for name in kept if wanted[name] != stored.facts[name])
     after = {**wanted, **{name: stored.facts[name] for name in kept}}
     return Plan("unchanged" if after == stored.facts else "updated", after, skipped)
