@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.engine import URL
 
 from booksync_api_sample.service import SERVICE, SampleSettings
 from booksync_common.app import make_database
+from booksync_common.database import Database
 from booksync_common.migrations import migrate
+from booksync_common.parts import Part
 from booksync_service_testing.processes import find_free_port
 from booksync_service_testing.server import execute, load_server, make_role, render
 from booksync_service_testing.server import make_database as make_empty_database
@@ -186,3 +189,39 @@ async def test_exhausted_pool_is_503_with_a_time_to_come_back() -> None:
             assert (await serving.client.get("/health/ready")).status_code == 503
             assert (await held).status_code == 200
             assert (await serving.client.post("/notes/1")).status_code == 200
+
+
+class Background(Part):
+    """Counts how often its work has begun, and fails the first time."""
+
+    name = "background"
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self.begun = 0
+        self.is_cancelled = False
+
+    async def attend(self, database: Database) -> None:
+        """Fail, then go on until the end."""
+        del database
+        self.begun += 1
+        if self.begun == 1:
+            message = "a mistake in the background"
+            raise RuntimeError(message)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.is_cancelled = True
+
+
+async def test_work_in_the_background_begins_anew_after_a_mistake_and_ends_with_the_service(
+    database_url: URL, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("booksync_common.startup.LAST_DELAY", 0.01)
+    part = Background()
+    service = replace(SERVICE, parts=lambda _settings: [part])
+    async with serve(service, load(database_url)) as serving:
+        await wait_for(lambda: part.begun == 2)
+        assert (await serving.client.get("/health/ready")).status_code == 200
+    assert part.is_cancelled
+    assert said(caplog, "what background does in the background failed")

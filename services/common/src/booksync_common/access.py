@@ -1,19 +1,27 @@
 """Who may ask: what a route names to get its caller."""
 
+import hmac
 import re
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
+from fastapi.security import APIKeyHeader, HTTPBearer
 
+from booksync_common.auth_client import AuthClientSettings
 from booksync_common.introspection import Caller, Introspection
-from booksync_common.problems import ProblemError
+from booksync_common.problems import ProblemError, unavailable
 
 #: RFC 6750, section 2.1; 4 KiB, as the Auth API issues none that is longer.
 BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]{1,4096}=*)", re.IGNORECASE)
+KEY_HEADER = "X-API-Key"
+API_KEY = re.compile(r"[!-~]{1,4096}")
 
-#: For the documentation, where it brings the button that asks for a token.
-_SCHEME = HTTPBearer(auto_error=False, description="The access token that the Auth API issued.")
+# for the documentation, where they bring the button that asks for a token
+_BEARER_SCHEME = HTTPBearer(auto_error=False, description="The access token that the Auth API issued.")
+_KEY_SCHEME = APIKeyHeader(
+    name=KEY_HEADER, auto_error=False, description="For machines: APP_SECRET_KEY, or a key that the Auth API issued."
+)
 
 
 def unauthorized(code: str, detail: str) -> ProblemError:
@@ -22,7 +30,7 @@ def unauthorized(code: str, detail: str) -> ProblemError:
     return ProblemError(401, code, detail, headers={"WWW-Authenticate": f"Bearer{error}"})
 
 
-async def find_user(request: Request, _scheme: Annotated[object, Depends(_SCHEME)]) -> Caller | None:
+async def find_user(request: Request, _scheme: Annotated[object, Depends(_BEARER_SCHEME)]) -> Caller | None:
     """Return whose token a request has; None when it has none.
 
     :raises ProblemError: 401 for one that is not valid, 503 when that cannot be known.
@@ -50,3 +58,50 @@ async def require_user(caller: Annotated[Caller | None, Depends(find_user)]) -> 
 
 #: The signed-in user, from the token alone.
 User = Annotated[Caller, Depends(require_user)]
+
+
+async def _identify_machine(request: Request, key: str, *, scope: str) -> str:
+    settings: AuthClientSettings = request.app.state.settings
+    own = settings.app_secret_key
+    # in a time that does not tell how much of it is right
+    if own is not None and hmac.compare_digest(key.encode(), own.get_secret_value().encode()):
+        return "service"
+    introspection: Introspection = request.app.state.parts[Introspection.name]
+    machine = await introspection.find_machine(key) if API_KEY.fullmatch(key) else None
+    if machine is None:
+        raise unauthorized("api_key_invalid", f"The key in {KEY_HEADER} is not valid, or not any more.")
+    if scope not in machine.scopes:
+        raise ProblemError(403, "scope_missing", f"The key in {KEY_HEADER} is not for this: it lacks {scope}.")
+    return f"key:{machine.key_id}"
+
+
+def make_writer(scope: str, *, needs_secret: bool) -> Callable[..., Awaitable[str]]:
+    """Make the dependency of routes that write what all share.
+
+    It lets a machine through with APP_SECRET_KEY or with an API key of the Auth API, and an administrator's token, and
+    returns who it is: `service`, `key:ID` or `user:ID`.
+
+    :param scope: what an API key of the Auth API must be good for, like `data:write`.
+    :param needs_secret: whether nothing can be written where APP_SECRET_KEY is not set.
+    """
+
+    async def require_enabled(request: Request) -> None:
+        settings: AuthClientSettings = request.app.state.settings
+        if needs_secret and settings.app_secret_key is None:
+            raise unavailable("writes_disabled", "Nothing that all share can be written: APP_SECRET_KEY is not set.")
+
+    async def require_writer(
+        request: Request,
+        _enabled: Annotated[None, Depends(require_enabled)],
+        key: Annotated[str | None, Depends(_KEY_SCHEME)],
+        caller: Annotated[Caller | None, Depends(find_user)],
+    ) -> str:
+        if key is not None:
+            return await _identify_machine(request, key, scope=scope)
+        if caller is None:
+            raise unauthorized("token_missing", f"Send a machine's key as {KEY_HEADER}, or an administrator's token.")
+        if not caller.is_admin:
+            raise ProblemError(403, "forbidden", "What all share is written by machines and administrators.")
+        return f"user:{caller.user_id}"
+
+    return require_writer

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
-from booksync_common import documentation, health, metrics, problems
+from booksync_common import documentation, health, metrics, problem_schema, problems
 from booksync_common.database import Database
 from booksync_common.requests import RequestMiddleware, StartingMiddleware
 from booksync_common.service import Service
@@ -74,12 +74,14 @@ def create_app[S: ServiceSettings](
         lifespan=lifespan,
         docs_url=None,  # ours has a policy
         redoc_url=None,
+        responses=problem_schema.ANY_ERROR,
     )
     app.state.settings = settings
     app.state.database = database
     app.state.startup = startup
     app.state.parts = {part.name: part for part in parts}
     problems.install(app)
+    problem_schema.install(app)
     # the last is the outermost
     app.add_middleware(StartingMiddleware, startup=startup)
     app.add_middleware(RequestMiddleware, metrics=figures)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from booksync_common.database import Database
+
 
 @dataclass(frozen=True)
 class Check:
@@ -41,6 +43,9 @@ class Part:
 
     async def verify(self, connection: AsyncConnection) -> None:
         """Compare the database, migrated, with this part."""
+
+    async def attend(self, database: Database) -> None:
+        """Do what goes on in the background once the service is ready; cancelled when it stops."""
 
     async def check(self) -> Check:
         """Say how it goes, at once."""

@@ -64,7 +64,7 @@ class Startup:
         self.stage = "starting"
 
     async def run(self) -> None:
-        """Start everything; never raises."""
+        """Start everything, and keep the parts' work in the background going; raises nothing but CancelledError."""
         try:
             await self._run()
         except FatalError as error:
@@ -75,9 +75,28 @@ class Startup:
             self.is_ready = True
             self.stage = "ready"
             logger.info("ready")
+            await self._attend()
             return
         self.stage = "failed"
         self._on_fatal()
+
+    async def _attend(self) -> None:
+        if self._database is None:
+            return
+        async with asyncio.TaskGroup() as group:
+            for part in self._parts:
+                group.create_task(self._keep_attending(part, self._database), name=part.name)
+
+    async def _keep_attending(self, part: Part, database: Database) -> None:
+        """Begin anew after a mistake: work in the background must not end unseen, nor end the service."""
+        while True:
+            try:
+                await part.attend(database)
+            except Exception:
+                logger.exception("what %s does in the background failed and begins anew", part.name)
+                await asyncio.sleep(LAST_DELAY)
+            else:
+                return
 
     async def _run(self) -> None:
         try:

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.engine import URL
 
+from booksync_service_testing.fake_auth import FakeAuth, run_fake_auth
 from booksync_service_testing.server import execute, load_server, make_database
 
 #: Of variables that a service reads; not BOOKSYNC_MODELS, where the image has its model.
@@ -37,3 +38,10 @@ async def database_url(server_url: URL) -> AsyncIterator[URL]:
     async with make_database() as url:
         await execute(url, "CREATE EXTENSION vector")
         yield url
+
+
+@pytest_asyncio.fixture
+async def auth() -> AsyncIterator[FakeAuth]:
+    """Serve an Auth API that knows nobody yet."""
+    async with run_fake_auth() as fake:
+        yield fake

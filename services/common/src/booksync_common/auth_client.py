@@ -1,0 +1,111 @@
+"""The Auth API's addresses, and a client that tries one after the other."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import httpx
+from pydantic import AnyHttpUrl, SecretStr
+
+from booksync_common.problems import unavailable
+from booksync_common.settings import ServiceSettings
+
+logger = logging.getLogger(__name__)
+
+#: The names of the Auth API in the guide's compose file: of the service, and of the container.
+DEFAULT_ADDRESSES = ("http://auth-api:8000", "http://booksync_auth_api:8000")
+TIMEOUT = httpx.Timeout(5.0, connect=2.0)  # s
+#: Bytes; an answer that is longer is not the Auth API's.
+MAX_ANSWER = 4 * 1024 * 1024
+
+
+class AuthClientSettings(ServiceSettings):
+    """The settings of a service that asks the Auth API."""
+
+    auth_api_url: AnyHttpUrl | None = None
+    #: What machines send as X-API-Key.
+    app_secret_key: SecretStr | None = None
+
+    @property
+    def auth_addresses(self) -> Sequence[str]:
+        """Where the Auth API is, in the order in which the addresses are tried."""
+        return DEFAULT_ADDRESSES if self.auth_api_url is None else (str(self.auth_api_url).rstrip("/"),)
+
+
+class AuthClient:
+    """The Auth API, as another service reaches it."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        """Remember the addresses; connects to nothing.
+
+        :param addresses: like http://auth-api:8000; the first that answers is asked first from then on.
+        """
+        self._addresses = list(addresses)
+        self._client: httpx.AsyncClient | None = None
+        #: Whether the last question was answered; None before the first.
+        self.is_answering: bool | None = None
+
+    async def open(self) -> None:
+        """Make the connections' pool."""
+        # the environment's proxies are for the way out of the house
+        self._client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def get(self, path: str, *, token: str | None = None) -> httpx.Response:
+        """Get a path; see `_send`."""
+        return await self._send("GET", path, token=token)
+
+    async def post(self, path: str, *, token: str, form: Mapping[str, str]) -> httpx.Response:
+        """Post a form; see `_send`."""
+        return await self._send("POST", path, token=token, form=form)
+
+    async def _send(
+        self, method: str, path: str, *, token: str | None, form: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """Return the first address's answer that is not a failure of a server.
+
+        :raises ProblemError: 503 `auth_unavailable`, when no address gives one.
+        """
+        headers = {"Accept": "application/json"} | ({} if token is None else {"Authorization": f"Bearer {token}"})
+        reasons = []
+        for address in list(self._addresses):
+            try:
+                response = await self._attempt(method, f"{address}{path}", headers=headers, form=form)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                reasons.append(f"{address}: {str(error) or type(error).__name__}")
+                continue
+            if response.is_server_error or response.is_redirect:
+                reasons.append(f"{address}: status {response.status_code}")
+                continue
+            self._addresses.sort(key=lambda other: other != address)
+            self._note(is_answering=True)
+            return response
+        self._note(is_answering=False, reason="; ".join(reasons))
+        raise unavailable("auth_unavailable", "The Auth API does not answer.")
+
+    async def _attempt(
+        self, method: str, url: str, *, headers: Mapping[str, str], form: Mapping[str, str] | None
+    ) -> httpx.Response:
+        if self._client is None:
+            message = "the client is not open"
+            raise httpx.ConnectError(message)
+        async with self._client.stream(method, url, headers=headers, data=form) as response:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    message = f"an answer of more than {MAX_ANSWER} bytes"
+                    raise httpx.DecodingError(message)
+        return httpx.Response(response.status_code, content=bytes(body), request=response.request)
+
+    def _note(self, *, is_answering: bool, reason: str = "") -> None:
+        """Say it once when the Auth API goes away or comes back, not with every request."""
+        if is_answering != self.is_answering:
+            if not is_answering:
+                logger.warning("the Auth API does not answer: %s", reason)
+            elif self.is_answering is not None:
+                logger.info("the Auth API answers again")
+        self.is_answering = is_answering
