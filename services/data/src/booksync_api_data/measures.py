@@ -39,7 +39,7 @@ LIMIT = Decimal(1_000_000)
 def parse_measure(text: str | None, units: Mapping[str, Decimal]) -> float | None:
     """Return the number that a text says, to two decimals; None when it says none.
 
-    :param units: names in lower case, with their size in the unit of the answer; "" is the one that goes without saying.
+    :param units: names in lower case, with their size in the unit of the answer; "" is where none is written.
     """
     match = MEASURE.fullmatch(text.strip()) if text else None
     if match is None or (factor := units.get(match["unit"].lower())) is None:

@@ -5,7 +5,6 @@ The plan is a value and the same for one volume and for a thousand; what reposit
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -24,7 +23,6 @@ class Write:
     volume_id: UUID
     facts: Facts
     version: int
-    deleted_at: datetime | None = None
 
 
 class Repository(Protocol):
@@ -38,6 +36,10 @@ class Repository(Protocol):
 
     async def write(self, writes: Iterable[Write]) -> set[UUID]:
         """Write volumes that are locked or new, and return those that were written."""
+        ...
+
+    async def delete(self, volume_id: UUID, stored: Stored) -> None:
+        """Delete a volume that is locked."""
         ...
 
 
@@ -67,11 +69,7 @@ def missing(volume_id: UUID) -> ProblemError:
 
 
 async def write_one(
-    repository: Repository,
-    item: Item,
-    precondition: Precondition,
-    *,
-    must_exist: bool = False,
+    repository: Repository, item: Item, precondition: Precondition, *, must_exist: bool = False
 ) -> Outcome:
     """Write one volume.
 
@@ -92,7 +90,7 @@ async def write_one(
 
 
 async def delete_one(repository: Repository, volume_id: UUID, precondition: Precondition) -> None:
-    """Delete a volume, of which its row remains without what it said.
+    """Delete one volume.
 
     :raises ProblemError: 412 `precondition_failed`, 404 `volume_unknown`.
     """
@@ -100,7 +98,7 @@ async def delete_one(repository: Repository, volume_id: UUID, precondition: Prec
     if stored is None or not stored.is_there:
         raise missing(volume_id)
     precondition.check(stored.tag)
-    await repository.write([Write(volume_id, repository.nothing, stored.version + 1, datetime.now(UTC))])
+    await repository.delete(volume_id, stored)
 
 
 async def write_many(repository: Repository, items: Sequence[Item], mode: Mode) -> list[Outcome]:

@@ -39,7 +39,7 @@ _PLACE = "(CAST(:feed AS bigint), CAST(:transaction_id AS bigint), CAST(:sequenc
 _FORMER = f"""(SELECT {_CHANGE}, 0 AS part FROM data.changes
     WHERE :is_former AND feed {{}} :current AND (feed, transaction_id, sequence) > {_PLACE} {_ORDER})"""  # noqa: S608
 
-_STATE = text(f"SELECT {FEED} AS feed, (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint AS running")  # noqa: S608
+_STATE = text(f"SELECT {FEED} AS feed, (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint AS running")
 _PAGE = text(f"""
     SELECT page.*, {", ".join(f"volume.{name} AS volume_{name}" for name in VolumeExtra.model_fields)} FROM (
         {_FORMER.format("<")} UNION ALL {_FORMER.format(">")} UNION ALL
@@ -94,7 +94,9 @@ async def read_changes(connection: AsyncConnection, since: str | None, *, limit:
     state = (await connection.execute(_STATE)).one()
     mark = Mark(state.feed) if since is None else parse_cursor(since, MARK, question=QUESTION)
     if mark.current != state.feed or (mark.feed == state.feed and mark.transaction_id >= state.running):
-        detail = "The mark is from before this database was restored: read the feed from its beginning, without `since`."
+        detail = (
+            "The mark is from before this database was restored: read the feed from its beginning, without `since`."
+        )
         raise ProblemError(410, "resync", detail)
     values = {
         "is_former": mark.feed != state.feed,

@@ -53,8 +53,8 @@ class VolumeIn(FactsIn):
     volume_id: UUID
 
 
-class VolumeExtra(BaseModel):
-    """What is known about a volume."""
+class VolumeFacts(BaseModel):
+    """What is known about a volume, and what an export has."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -72,6 +72,11 @@ class VolumeExtra(BaseModel):
     width_cm: float | None
     weight_g: float | None
     locked_fields: list[FieldName]
+
+
+class VolumeExtra(VolumeFacts):
+    """The same with its history."""
+
     version: int
     created_at: datetime
     updated_at: datetime

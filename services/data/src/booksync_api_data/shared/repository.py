@@ -6,10 +6,11 @@ is ever given twice.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, select, text
+from sqlalchemy import ColumnElement, RowMapping, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from booksync_api_data.conditions import build_etag
@@ -88,14 +89,21 @@ class VolumeRepository:
 
         :return: those that were written; not those that somebody else has made meanwhile.
         """
-        rows = [_build_row(write) for write in sorted(writes, key=lambda write: write.volume_id)]
+        return await self._write([_build_row(write) for write in sorted(writes, key=lambda write: write.volume_id)])
+
+    async def delete(self, volume_id: UUID, stored: Stored) -> None:
+        """Delete a volume that is locked."""
+        row = _build_row(Write(volume_id, NOTHING, stored.version + 1))
+        await self._write([row | {"deleted_at": datetime.now(UTC)}])
+
+    async def _write(self, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
         if not rows:
             return set()
         written = await self._connection.execute(_WRITE, build_arrays(rows, WRITTEN))
         return {row.volume_id for row in written}
 
 
-def _build_stored(row: Mapping[str, Any]) -> Stored:
+def _build_stored(row: RowMapping) -> Stored:
     return Stored(
         facts={name: row[name] for name in _FACTS},
         version=row["version"],
@@ -105,12 +113,12 @@ def _build_stored(row: Mapping[str, Any]) -> Stored:
 
 
 def _build_row(write: Write) -> dict[str, Any]:
-    facts = NOTHING if write.deleted_at else write.facts
+    facts = write.facts
     return {
         **facts,
         "volume_id": write.volume_id,
         **{f"{name}_cm": parse_length(facts[name]) for name in ("length", "height", "width")},
         "weight_g": parse_weight(facts["weight"]),
         "version": write.version,
-        "deleted_at": write.deleted_at,
+        "deleted_at": None,
     }
