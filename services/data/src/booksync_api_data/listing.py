@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
-from sqlalchemy import Column, ColumnElement, Row, Table, and_, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from booksync_api_data.cursors import MAX_LENGTH, build_cursor, parse_cursor
@@ -103,8 +103,8 @@ async def fetch_page(
         place = parse_cursor(query.cursor, listing.place, question=listing.question)
         conditions.append(listing.begin_after(*place))
     sorted_by = listing.column.label("sorted_by")
-    statement = select(*listing.columns, sorted_by).where(*conditions).order_by(*listing.order())
-    rows: Sequence[Row[Any]] = (await connection.execute(statement.limit(query.limit + 1))).all()
+    statement: Select[Any] = select(*listing.columns, sorted_by).where(*conditions).order_by(*listing.order())
+    rows = (await connection.execute(statement.limit(query.limit + 1))).all()
     page = rows[: query.limit]
     if len(rows) == len(page):
         return page, None
