@@ -75,13 +75,12 @@ class Api:
         """Read every page of a list."""
         headers = headers or self.sign_in()
         items: list[Json] = []
-        cursor: dict[str, str] = {}
         while True:
-            page = await self.get(address, headers, **parameters, **cursor)
+            page = await self.get(address, headers, **parameters)
             items += page["items"]
             if page["next_cursor"] is None:
                 return items
-            cursor = {"cursor": page["next_cursor"]}
+            parameters["cursor"] = page["next_cursor"]
 
 
 def load_settings(url: URL, auth: FakeAuth) -> DataSettings:
