@@ -11,7 +11,7 @@ class Utf8:
     def __init__(self) -> None:
         """Begin."""
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        self._line = 1
+        self._line, self._column = 1, 1
 
     def feed(self, chunk: bytes, *, is_last: bool = False) -> str:
         """Return the text of a piece.
@@ -23,7 +23,9 @@ class Utf8:
         except UnicodeDecodeError as error:
             good = error.object[: error.start]
             line = self._line + good.count(b"\n")
-            column = len(good[good.rfind(b"\n") + 1 :].decode(errors="replace")) + 1
+            begun = 1 if b"\n" in good else self._column
+            column = begun + len(good[good.rfind(b"\n") + 1 :].decode(errors="replace"))
             raise unreadable(line, column, "it is not UTF-8 there; save the file as CSV UTF-8") from None
         self._line += text.count("\n")
+        self._column = len(text) - text.rfind("\n") + (0 if "\n" in text else self._column - 1)
         return text
