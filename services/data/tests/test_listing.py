@@ -1,4 +1,4 @@
-"""A list has every row that stays as it is exactly once, whatever is written meanwhile, and cursors open nothing else."""
+"""A list has each row that stays as it is once, whatever is written meanwhile, and a cursor opens no other list."""
 
 import base64
 import uuid

@@ -1,4 +1,4 @@
-"""What a batch leaves in the database is what its rules say, item after item, in every mode, with locks and duplicates."""
+"""What a batch leaves in the database is what its rules say, in every mode, with locks and with duplicates."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -37,10 +37,8 @@ def apply(
     if mode == "insert_only":
         return "skipped", after, skipped
     for name in FIELDS:
-        if name in said:
-            wanted = said[name]
-        else:
-            wanted = None if mode == "replace" else before[name]
+        unsaid = None if mode == "replace" else before[name]
+        wanted = said.get(name, unsaid)
         if name in before[LOCKS]:
             skipped += [name] if wanted != before[name] else []
         else:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def read(content: bytes, media_type: str = "text/csv", *, cuts: Iterable[int] = 
     reader, text = make_reader(media_type), Utf8()
     places = [0, *sorted(cut % (len(content) + 1) for cut in cuts), len(content)]
     found: list[Located] = []
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in pairwise(places):
         found += reader.feed(text.feed(content[begin:end]))
     found += reader.feed(text.feed(b"", is_last=True))
     return found + list(reader.close())

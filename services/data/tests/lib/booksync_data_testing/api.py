@@ -82,6 +82,10 @@ class Api:
                 return items
             parameters["cursor"] = page["next_cursor"]
 
+    async def count_rows(self, table: str) -> int:
+        """Count the rows of a table."""
+        return int(str(await execute(self.url, f"SELECT count(*) FROM {table}")))
+
 
 def load_settings(url: URL, auth: FakeAuth) -> DataSettings:
     """Return settings of a service on a database, beside an Auth API."""
