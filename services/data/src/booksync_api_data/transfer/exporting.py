@@ -26,7 +26,7 @@ MEDIA_TYPES: Mapping[ExportFormat, str] = {
 }
 
 #: Rows that are fetched and sent at a time.
-CHUNK = 500
+CHUNK = 200
 
 Rows = Sequence[Row[Any]]
 

@@ -1,6 +1,6 @@
 """Imports: items are written while they come in, a thousand at a time, and only counted.
 
-Atomic, all of it is one transaction. Otherwise each thousand is one: an import that breaks off leaves what it had
+Atomic, all of it is one transaction. Otherwise each batch is one: an import that breaks off leaves what it had
 written, and the whole file is sent again, where what is there already is unchanged.
 """
 
@@ -24,6 +24,9 @@ from booksync_api_data.transfer.reading import split_lists
 from booksync_api_data.writes import Item, write_many
 from booksync_common.database import Database
 from booksync_common.problems import ProblemError
+
+#: Of a batch: long texts fill the memory before a thousand items are there.
+MAX_CHARACTERS = 1_000_000
 
 #: Of issues, and of volumes with locked fields, that are told; the others are counted.
 MAX_TOLD = 100
@@ -76,12 +79,15 @@ class Import:
         :raises ProblemError: 422 `import_invalid`, when it is atomic and an item is wrong; `import_unreadable`.
         """
         checked: list[tuple[int, Item]] = []
+        characters = 0
         async for located in items:
             if (item := self._check(located)) is not None:
                 checked.append((located.line, item))
-            if len(checked) == MAX_ITEMS:
+                characters += sum(len(value) for value in item.facts.values() if isinstance(value, str))
+            if len(checked) == MAX_ITEMS or characters >= MAX_CHARACTERS:
                 await self._write(checked, session)
                 checked.clear()
+                characters = 0
         await self._write(checked, session)
         if self.options.atomic and self.issues:
             detail = f"Nothing was written: {self.counts['invalid']} items are not valid."
