@@ -1,4 +1,4 @@
-"""Nobody reads without a token, nobody writes what all share without a key, and no user meets another's rows anywhere."""
+"""Nobody reads without a token or writes what all share without a key, and no user meets another's rows anywhere."""
 
 import json
 import uuid
@@ -24,7 +24,7 @@ ROUTES = [
     for name, router in ROUTERS.items()
     for route in router.routes
     if isinstance(route, APIRoute)
-    for method in sorted(route.methods)
+    for method in sorted(route.methods or ())
 ]
 
 

@@ -116,7 +116,7 @@ def test_a_cursor_of_another_kind_is_refused() -> None:
         ({"ids": ""}, set()),
     ],
 )
-async def test_filters(api: Api, parameters: Mapping[str, str], expected: set[str]) -> None:
+async def test_filters(api: Api, parameters: Mapping[str, Any], expected: set[str]) -> None:
     await fill(
         api,
         {"object_id": "a", "nb_pages": 1, "extra_info": "première édition"},

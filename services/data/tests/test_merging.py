@@ -33,7 +33,8 @@ def apply(
     """Say in other words what a batch does to one volume: the rules as a client reads them."""
     if before is None:
         return "created", {name: said.get(name, NOTHING[name]) for name in NOTHING}, []
-    after, skipped = dict(before), []
+    after = dict(before)
+    skipped: list[str] = []
     if mode == "insert_only":
         return "skipped", after, skipped
     for name in FIELDS:

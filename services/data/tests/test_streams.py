@@ -6,12 +6,13 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy.engine import URL
 
-from booksync_data_testing.api import MACHINE, SECRET, VOLUMES, empty
+from booksync_data_testing.api import MACHINE, SECRET, VOLUMES, Api, empty
 from booksync_service_testing.fake_auth import run_fake_auth
 from booksync_service_testing.processes import Running, start
 from booksync_service_testing.server import execute, render
@@ -88,34 +89,29 @@ async def test_a_long_file_goes_in_and_out_in_little_memory(data_url: URL, runni
 
 @pytest.mark.parametrize("is_atomic", [True, False])
 async def test_killed_in_the_middle_of_an_import(
-    data_url: URL, running_api: object, tmp_path: Path, is_atomic: bool
+    data_url: URL, running_api: Api, tmp_path: Path, is_atomic: bool
 ) -> None:
-    """Atomic, nothing of it is there; otherwise what is there is whole, and the same file sent again makes up the rest."""
-    del running_api
+    """Atomic, nothing of it is there; otherwise some batches are, and the same file sent again makes up the rest."""
     await empty(data_url)
     rows = 5000
-    parameters = {"atomic": str(is_atomic).lower()}
+    parameters: dict[str, Any] = {"atomic": str(is_atomic).lower()}
 
     async with run_process(data_url, tmp_path / "first") as (running, _), make_client(running) as client:
 
         async def break_off() -> AsyncIterator[bytes]:
-            sent = 0
-            async for chunk in make_rows(rows, text="x" * 100):
-                if sent > rows // 2 and running.process.poll() is None:
-                    await wait_until_written(data_url)
-                    running.process.kill()
-                sent += chunk.count(b"\n")
+            async for chunk in make_rows(rows // 2, text="x" * 100):
                 yield chunk
+            await wait_until_written(data_url)
+            running.process.kill()
+            await asyncio.to_thread(running.process.wait)
 
         with pytest.raises(httpx.TransportError):
             await client.post(f"{VOLUMES}/import", content=break_off(), headers=CSV, params=parameters)
     left = await count(data_url)
     assert left == 0 if is_atomic else 0 < left < rows
     assert await execute(data_url, "SELECT count(*) FROM data.changes") == left
-    async with run_process(data_url, tmp_path / "second") as (running, _), make_client(running) as client:
-        content = make_rows(rows, text="x" * 100)
-        again = await client.post(f"{VOLUMES}/import", content=content, headers=CSV, params=parameters)
-        assert again.json()["counts"] == {"created": rows - left} | ({"unchanged": left} if left else {})
+    again = await running_api.upload(make_rows(rows, text="x" * 100), **parameters)
+    assert again.json()["counts"] == {"created": rows - left} | ({"unchanged": left} if left else {})
     assert await count(data_url) == rows
 
 

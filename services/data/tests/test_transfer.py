@@ -170,7 +170,7 @@ async def test_answer_stays_short(api: Api) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"atomic": True}, {"dry_run": True}])
-async def test_a_key_replays_the_answer_of_an_import(api: Api, options: Mapping[str, bool]) -> None:
+async def test_a_key_replays_the_answer_of_an_import(api: Api, options: Mapping[str, Any]) -> None:
     headers = {**MACHINE, "Idempotency-Key": "file"}
     content = f"volume_id,nb_pages\n{ONE},1\n{TWO},2\n"
     done = await api.upload(content, headers=headers, **options)

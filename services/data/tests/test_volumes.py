@@ -5,12 +5,13 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import pytest
 
 from booksync_data_testing.api import MACHINE, VOLUMES, Api
 
-FACTS = {
+FACTS: dict[str, Any] = {
     "object_id": "object-1",
     "nb_pages": 192,
     "length": "17,5",
