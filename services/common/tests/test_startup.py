@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.engine import URL
 
 from booksync_api_sample.service import SERVICE, SampleSettings
+from booksync_common import database
 from booksync_common.app import make_database
 from booksync_common.database import Database
 from booksync_common.migrations import migrate
@@ -169,6 +170,24 @@ async def test_lost_database_is_503_and_comes_back() -> None:
         assert (await serving.client.get("/health")).status_code == 200
         await execute(load_server(), f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true')
         assert (await serving.client.post("/notes/1")).status_code == 200
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+async def test_connections_that_the_server_has_ended_are_not_given_out(
+    monkeypatch: pytest.MonkeyPatch, is_seen: bool
+) -> None:
+    """Neither those whose end the driver has seen, nor those that it takes for good until it asks."""
+    async with make_empty_database() as url, serve(SERVICE, load(url)) as serving:
+        statuses = await asyncio.gather(*(serving.client.post(f"/notes/{number}") for number in range(5)))
+        assert [answer.status_code for answer in statuses] == [200] * 5
+        if not is_seen:
+            monkeypatch.setattr(database, "MAX_IDLE", -1)
+            monkeypatch.setattr(database, "_is_ended", lambda _record: False)
+        await execute(
+            load_server(), f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{url.database}'"
+        )
+        assert (await serving.client.post("/notes/6")).status_code == 200
+        assert (await serving.client.post("/notes/7")).status_code == 200
 
 
 async def test_exhausted_pool_is_503_with_a_time_to_come_back() -> None:

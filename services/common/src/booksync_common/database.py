@@ -2,23 +2,27 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import MetaData
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import MetaData, event
+from sqlalchemy.engine import URL, AdaptedConnection
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from booksync_common.problems import ProblemError, unavailable
 
 # s
 CONNECT_TIMEOUT = 5
 COMMAND_TIMEOUT = 30
+
+#: s; the driver knows at once when the server has ended a connection, but not when what is between them has.
+MAX_IDLE = 10.0
 
 # of a session; the server's own defaults wait for ever. The server's comes before COMMAND_TIMEOUT: it says what it was
 TIMEOUTS = {
@@ -51,6 +55,31 @@ def _server_settings(application: str, schema: str, timeouts: dict[str, str]) ->
     return {"application_name": application, "search_path": f"{schema}, public", "timezone": "UTC", **timeouts}
 
 
+def _note_return(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["returned"] = time.monotonic()
+
+
+def _is_ended(record: ConnectionPoolEntry) -> bool:
+    return record.driver_connection is None or record.driver_connection.is_closed()
+
+
+def _verify(connection: AdaptedConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Give no connection out that has ended.
+
+    SQLAlchemy's own pool_pre_ping asks the server each time, in three round trips: as long as three queries.
+
+    :raises InvalidatePoolError: which makes the pool connect anew.
+    """
+    idle = time.monotonic() - record.info.get("returned", time.monotonic())
+    if _is_ended(record):
+        raise InvalidatePoolError
+    if idle > MAX_IDLE:
+        try:
+            connection.run_async(lambda driver: driver.fetchrow(";"))
+        except CONNECTION_ERRORS as error:
+            raise InvalidatePoolError from error
+
+
 class Database:
     """A service's connections to its database. Making one connects to nothing."""
 
@@ -79,13 +108,14 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=pool_timeout,
-            pool_pre_ping=True,
             connect_args={
                 "timeout": CONNECT_TIMEOUT,
                 "command_timeout": COMMAND_TIMEOUT,
                 "server_settings": _server_settings(application, schema, TIMEOUTS),
             },
         )
+        event.listen(self.engine.sync_engine, "checkin", _note_return)
+        event.listen(self.engine.sync_engine, "checkout", _verify)
         if echo:
             # not the engine's `echo`, which brings a handler of its own
             logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
