@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -44,8 +44,10 @@ FILE_ROWS = 100_000
 
 SEED = """
     WITH volumes AS (
-        INSERT INTO data.volume_extra (volume_id, object_id, nb_pages, length, length_cm, weight, weight_g, extra_info, source)
-        SELECT md5(i::text)::uuid, 'object-' || i, i % 400, '17,5', 17.5, '300 g', 300, repeat('de bonne facture ', 8), 'seed'
+        INSERT INTO data.volume_extra
+            (volume_id, object_id, nb_pages, length, length_cm, weight, weight_g, extra_info, source)
+        SELECT md5(i::text)::uuid, 'object-' || i, i % 400, '17,5', 17.5, '300 g', 300,
+            repeat('de bonne facture ', 8), 'seed'
         FROM generate_series({first}, {last}) AS i RETURNING volume_id
     )
     INSERT INTO data.changes (volume_id, feed, transaction_id, kind, version)
@@ -209,16 +211,16 @@ async def measure_export(setting: Setting, client: httpx.AsyncClient) -> Figure:
     return Figure("export, for 100,000 rows", measured, "<= 3 s, <= 64 MiB", beside)
 
 
-@asynccontextmanager
-async def run_bare(url: URL) -> AsyncIterator[str]:
+@contextmanager
+def run_bare(url: URL) -> Iterator[str]:
     """Run the bare application, and return its address."""
     port = find_free_port()
     environment = build_environment({"BARE_URL": render(url.set(drivername="postgresql")), "PORT": str(port)})
     with subprocess.Popen([sys.executable, str(ROOT / "bench/bare.py")], env=environment) as process:
         try:
             address = f"http://127.0.0.1:{port}"
-            async with httpx.AsyncClient(timeout=60, transport=httpx.AsyncHTTPTransport(retries=10)) as client:
-                await client.get(f"{address}/openapi.json")
+            with httpx.Client(timeout=60, transport=httpx.HTTPTransport(retries=10)) as client:
+                client.get(f"{address}/openapi.json")
             yield address
         finally:
             process.kill()
@@ -240,7 +242,7 @@ async def prepare(rows: int) -> AsyncIterator[Setting]:
                 "SELECT volume_id FROM data.volume_extra TABLESAMPLE SYSTEM (100) LIMIT 50000"
             )
             await connection.close()
-            async with run_bare(url) as bare:
+            with run_bare(url) as bare:
                 user = {"Authorization": f"Bearer {auth.add_user()}"}
                 yield Setting(url, service, bare, user, [UUID(str(row["volume_id"])) for row in found])
 
@@ -261,8 +263,9 @@ def format_report(found: dict[int, list[Figure]], *, busy: tuple[float, float]) 
         "# The Data API",
         "",
         f"Made by `.venv/bin/python bench/data.py` on {len(os.sched_getaffinity(0))} cores: one Uvicorn worker,",
-        f"PostgreSQL and the client beside it, {CONCURRENT} requests at a time. The machine did other work as well: its load",
-        f"was {busy[0]:.1f} before and {busy[1]:.1f} after; the ratios, measured in turns, bear that.",
+        f"PostgreSQL and the client beside it, {CONCURRENT} requests at a time. The load of the machine was",
+        f"{busy[0]:.1f} before and {busy[1]:.1f} after: where that is far above 1, it did other work, and only the ratios,",
+        "measured in turns, tell something.",
     ]
     for rows, figures in found.items():
         lines += ["", f"## {rows:,} volumes", "", "| what | measured | goal | beside |", "|---|---|---|---|"]

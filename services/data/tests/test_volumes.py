@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from booksync_api_data.shared import lookups
 from booksync_data_testing.api import MACHINE, VOLUMES, Api
 
 FACTS: dict[str, Any] = {
@@ -230,3 +231,15 @@ async def test_stats_count_what_is_known(api: Api) -> None:
     assert stats["fields"]["length"] == {"known": 2, "share": 0.6667}
     assert stats["fields"]["length_cm"]["known"] == 1
     assert stats["fields"]["nb_pages"]["known"] == 1
+
+
+async def test_a_connection_that_ends_in_the_middle_is_503_and_made_anew(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = await api.put()
+    address, user = f"{VOLUMES}/{volume['volume_id']}", api.sign_in()
+    with monkeypatch.context() as patched:
+        patched.setattr(lookups, "_FIND", "SELECT pg_terminate_backend(pg_backend_pid()), $1::uuid[]")
+        answer = await api.client.get(address, headers=user)
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert (await api.client.get(address, headers=user)).json() == volume

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from booksync_api_data.conditions import IfChanged, build_etag, build_headers
 from booksync_api_data.listing import Cursor, Limit, Page, fetch_page
 from booksync_api_data.shared.changes import Changes, read_changes
+from booksync_api_data.shared.lookups import find_volumes
 from booksync_api_data.shared.models import Lookup, LookupIn, VolumeExtra, VolumeFacts
 from booksync_api_data.shared.queries import VolumeFilters, VolumeQuery, build_export
-from booksync_api_data.shared.repository import VolumeRepository
 from booksync_api_data.shared.stats import VolumeStats, read_stats
 from booksync_api_data.transfer.exporting import ExportFormat, ExportResponse, make_renderer, stream_rows
 from booksync_api_data.writes import missing
@@ -37,15 +37,16 @@ async def list_volumes(_user: User, reader: Reader, query: Annotated[VolumeQuery
     return Page(items=[VolumeExtra.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 
-@router.post("/lookup", summary="Look up to 1,000 volumes up")
-async def look_up(_user: User, reader: Reader, wanted: LookupIn) -> Lookup:
+@router.post("/lookup", summary="Look up to 1,000 volumes up", response_model=Lookup)
+async def look_up(_user: User, reader: Reader, wanted: LookupIn) -> Response:
     """Return the volumes in the order in which they were asked for."""
     ids = list(dict.fromkeys(wanted.ids))
-    found = await VolumeRepository(reader).find(ids)
-    return Lookup(
+    found = {volume.volume_id: volume for volume in await find_volumes(reader, ids)}
+    answer = Lookup(
         items=[found[volume_id] for volume_id in ids if volume_id in found],
         missing=[volume_id for volume_id in ids if volume_id not in found],
     )
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 @router.get("/stats", summary="How much is known")
@@ -84,9 +85,10 @@ async def export_volumes(request: Request, _user: User, query: Annotated[VolumeE
 )
 async def get_volume(volume_id: UUID, _user: User, reader: Reader, if_changed: IfChanged) -> Response:
     """Return what is known about a volume."""
-    volume = await VolumeRepository(reader).get(volume_id)
-    if volume is None:
+    found = await find_volumes(reader, [volume_id])
+    if not found:
         raise missing(volume_id)
+    volume = found[0]
     etag = build_etag(volume.version)
     headers = build_headers(etag=etag, updated_at=volume.updated_at)
     if if_changed.is_current(etag=etag, updated_at=volume.updated_at):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, bindparam, select, text
+from sqlalchemy import ColumnElement, RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from booksync_api_data.conditions import build_etag
@@ -48,7 +48,6 @@ _WRITE = text(f"""
 SHOWN: Sequence[ColumnElement[Any]] = [VOLUME_EXTRA.c[name] for name in VolumeExtra.model_fields]
 IS_THERE = VOLUME_EXTRA.c.deleted_at.is_(None)
 
-_GET = select(*SHOWN).where(VOLUME_EXTRA.c.volume_id == bindparam("volume_id"), IS_THERE)
 _FIND = text(f"""
     SELECT {", ".join(VolumeExtra.model_fields)} FROM data.volume_extra
     WHERE volume_id = ANY(CAST(:ids AS uuid[])) AND deleted_at IS NULL
@@ -68,11 +67,6 @@ class VolumeRepository:
     def __init__(self, connection: AsyncConnection | AsyncSession) -> None:
         """Use a connection, in whatever transaction it is."""
         self._connection = connection
-
-    async def get(self, volume_id: UUID) -> VolumeExtra | None:
-        """Return what is known about a volume."""
-        row = (await self._connection.execute(_GET, {"volume_id": volume_id})).one_or_none()
-        return None if row is None else VolumeExtra.model_validate(row)
 
     async def find(self, ids: Iterable[UUID]) -> dict[UUID, VolumeExtra]:
         """Return those of the volumes that there are."""
