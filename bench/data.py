@@ -263,9 +263,8 @@ def format_report(found: dict[int, list[Figure]], *, busy: tuple[float, float]) 
         "# The Data API",
         "",
         f"Made by `.venv/bin/python bench/data.py` on {len(os.sched_getaffinity(0))} cores: one Uvicorn worker,",
-        f"PostgreSQL and the client beside it, {CONCURRENT} requests at a time. The load of the machine was",
-        f"{busy[0]:.1f} before and {busy[1]:.1f} after: where that is far above 1, it did other work, and only the ratios,",
-        "measured in turns, tell something.",
+        f"PostgreSQL and the client beside it, {CONCURRENT} requests at a time. The load was {busy[0]:.1f} before",
+        f"and {busy[1]:.1f} after: far above 1, it did other work, and only the ratios, measured in turns, say much.",
     ]
     for rows, figures in found.items():
         lines += ["", f"## {rows:,} volumes", "", "| what | measured | goal | beside |", "|---|---|---|---|"]
