@@ -21,6 +21,13 @@ let
   );
   builders = import ./builders { inherit lib locks platform; };
   images = import ./images { inherit lib locks builders; };
+  variedImages = import ./images {
+    inherit lib locks;
+    builders = import ./builders {
+      inherit lib locks platform;
+      isVaried = true;
+    };
+  };
 in
 {
   packages = images.packages // import ./develop.nix { inherit locks platform builders; };
@@ -32,6 +39,7 @@ in
         platform
         builders
         images
+        variedImages
         ;
     })
     checks

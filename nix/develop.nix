@@ -1,4 +1,5 @@
-# What `./bootstrap venv` links together: the locked CPython and wheels, without torch and CUDA's 4 GB.
+# What `./bootstrap venv` links together: the locked CPython and wheels, without torch and CUDA's 4 GB; and the programs that
+# `./bootstrap reproduce` runs.
 {
   locks,
   platform,
@@ -11,13 +12,16 @@ let
     "common"
     "auth"
     "data"
+    "prediction-onnx"
     "test"
     "lint"
     "build"
+    "model"
   ];
 in
 {
   dev-python = builders.python.tree;
+  dev-tools = builders.testTools;
   dev-site = builders.mkWheelTree {
     name = "dev-site-${architecture}";
     inherit architecture;

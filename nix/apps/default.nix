@@ -1,27 +1,37 @@
-# What `nix run .#…` runs. `push` needs every image built, `push-NAME` only the one, `database` the builder's own.
+# What `nix run .#…` runs. `push` and `load` need every image built, `push-NAME` and `load-NAME` only the one.
 {
   platform,
   builders,
   images,
 }:
 let
-  mkPush = import ./mkPush.nix { inherit platform builders; };
+  inherit (builtins) attrNames concatMap listToAttrs;
   mkDatabase = import ./mkDatabase.nix { inherit platform builders; };
+  ofImages = {
+    load = import ./mkLoad.nix { inherit platform builders; };
+    push = import ./mkPush.nix { inherit platform builders; };
+  };
   toApp = derivation: {
     type = "app";
     program = "${derivation}/bin/${derivation.name}";
   };
-  pushOf = images: toApp (mkPush { inherit images; });
+  appsOf =
+    app:
+    [
+      {
+        name = app;
+        value = toApp (ofImages.${app} { images = images.packages.images; });
+      }
+    ]
+    ++ map (name: {
+      name = "${app}-${name}";
+      value = toApp (ofImages.${app} { images = images.packages.${name}; });
+    }) images.names;
 in
-{
-  push = pushOf images.packages.images;
+listToAttrs (concatMap appsOf (attrNames ofImages))
+// {
+  # the builder's architecture alone
   database = toApp (mkDatabase {
     image = images.byArchitecture.booksync-postgres.${platform.architecture};
   });
 }
-// builtins.listToAttrs (
-  map (name: {
-    name = "push-${name}";
-    value = pushOf images.packages.${name};
-  }) images.names
-)

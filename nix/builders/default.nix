@@ -3,9 +3,18 @@
   lib,
   locks,
   platform,
+  # whether steps run as on a machine with other habits, which must not show in what they make
+  isVaried ? false,
 }:
 lib.fix {
-  arguments = { inherit lib locks platform; };
+  arguments = {
+    inherit
+      lib
+      locks
+      platform
+      isVaried
+      ;
+  };
   files = {
     # from the locks
     artifact = ./artifact.nix;
@@ -25,6 +34,7 @@ lib.fix {
     mkWheelTree = ./mkWheelTree.nix;
     mkServiceTree = ./mkServiceTree.nix;
     mkModelTree = ./mkModelTree.nix;
+    mkOnnxModelTree = ./mkOnnxModelTree.nix;
     mkPgvectorTree = ./mkPgvectorTree.nix;
     mkFilesTree = ./mkFilesTree.nix;
     # OCI

@@ -15,7 +15,11 @@
   # Example
   mkPython { name = "layer-base"; module = "layer"; tree = base; }
 */
-{ platform, python }:
+{
+  platform,
+  python,
+  isVaried,
+}:
 {
   name,
   module,
@@ -28,7 +32,8 @@ let
     "attributes"
     module
   ]
-  ++ uses;
+  ++ uses
+  ++ (if isVaried then [ "variation" ] else [ ]);
   source = builtins.path {
     name = "build-steps";
     path = ./.;
@@ -37,7 +42,8 @@ let
       builtins.baseNameOf path == "booksync_build"
       || builtins.any (stem: builtins.match ".*/booksync_build/${stem}\\.py" path != null) modules;
   };
-  run = "import runpy, sys; sys.path.insert(0, '${source}'); runpy.run_module('booksync_build.${module}', run_name='__main__')";
+  vary = if isVaried then "from booksync_build import variation; variation.apply(); " else "";
+  run = "import runpy, sys; sys.path.insert(0, '${source}'); ${vary}runpy.run_module('booksync_build.${module}', run_name='__main__')";
 in
 derivation (
   {

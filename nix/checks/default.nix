@@ -5,6 +5,7 @@
   platform,
   builders,
   images,
+  variedImages,
 }:
 let
   parts = lib.fix {
@@ -15,6 +16,7 @@ let
         platform
         builders
         images
+        variedImages
         ;
       inherit (builders) testTools;
     };
@@ -27,7 +29,7 @@ let
       style = ./style.nix;
       contracts = ./images.nix;
       servicesPytest = ./services.nix;
-      registry = ./registry.nix;
+      apps = ./apps.nix;
       long = ./long.nix;
     };
   };
@@ -42,6 +44,6 @@ in
     // parts.style
     // parts.contracts
     // parts.servicesPytest
-    // parts.registry;
+    // parts.apps;
   longChecks = parts.long;
 }

@@ -4,6 +4,7 @@
   platform,
   builders,
   images,
+  variedImages,
   testTools,
 }:
 let
@@ -19,11 +20,14 @@ let
   isHeavy = image: architecture: elem architecture (heavy.${image} or [ ]);
 
   database = "booksync-postgres";
-  serviceOf = image: match "booksync-api-(.*)" image;
-  shortOf = image: if image == database then "postgres" else builtins.head (serviceOf image);
+  shortOf =
+    image:
+    if image == database then "postgres" else builtins.head (match "booksync-api-(.*)" image);
 
   # layouts of some images for some architectures: one architecture's check does not wait for the other's images
-  mkLayouts =
+  mkLayouts = mkLayoutsOf images;
+  mkLayoutsOf =
+    images:
     { names, architectures }:
     builders.mkImages {
       name = "images-${builtins.concatStringsSep "-" architectures}";
@@ -54,12 +58,14 @@ let
   };
 
   # prediction's own first: the last of the API's tests end the container
+  predictionTests = [
+    "prediction"
+    "api"
+  ];
   runningTests = {
     ${database} = [ "postgres" ];
-    booksync-api-prediction = [
-      "prediction"
-      "api"
-    ];
+    booksync-api-prediction = predictionTests;
+    booksync-api-prediction-onnx = predictionTests;
   };
 
   layoutOf =
@@ -109,11 +115,43 @@ let
       };
     };
 
-  serviceCheckOf =
+  reproducibilityOf =
     image: architecture:
     let
-      service = shortOf image;
-      name = "service-${service}-pytest";
+      name = "image-${shortOf image}-${architecture}-reproducible";
+      layouts = {
+        architectures = [ architecture ];
+        names = [ image ];
+      };
+    in
+    {
+      inherit name;
+      value = builders.mkPytest {
+        inherit name;
+        sources = imageSources;
+        tests = [ (test "reproducible") ];
+        env = {
+          BOOKSYNC_IMAGES = mkLayouts layouts;
+          BOOKSYNC_VARIED_IMAGES = mkLayoutsOf variedImages layouts;
+          BOOKSYNC_IMAGE = image;
+          BOOKSYNC_ARCH = architecture;
+        };
+      };
+    };
+
+  # image -> architecture -> Bool
+  ofEach =
+    make: isWanted:
+    listToAttrs (
+      concatMap (image: map (make image) (filter (isWanted image) images.architectures)) images.names
+    );
+
+  serviceCheckOf =
+    nameOf: image:
+    let
+      service = images.services.${image};
+      name = nameOf service;
+      inherit (platform) architecture;
     in
     {
       inherit name;
@@ -130,13 +168,12 @@ let
           BOOKSYNC_ARCH = architecture;
           BOOKSYNC_IMAGES = mkLayouts {
             architectures = [ architecture ];
-            names = [ image ];
+            names = [
+              database
+              image
+            ];
           };
-          # native, whatever the service is
-          BOOKSYNC_DATABASE_IMAGES = mkLayouts {
-            architectures = [ platform.architecture ];
-            names = [ database ];
-          };
+          BOOKSYNC_IMAGE = image;
           BOOKSYNC_TEST_WHEELS = "${
             builders.mkWheelTree {
               name = "wheels-test-${architecture}";
@@ -154,22 +191,14 @@ in
   # image -> Bool
   layouts = isWanted: listToAttrs (map layoutOf (filter isWanted images.names));
 
-  # image -> architecture -> Bool
-  contracts =
-    isWanted:
-    listToAttrs (
-      concatMap (
-        image: map (contractOf image) (filter (isWanted image) images.architectures)
-      ) images.names
-    );
+  contracts = ofEach contractOf;
+  reproducibility = ofEach reproducibilityOf;
 
-  # image -> architecture to run the tests on
+  # on the builder's own architecture; how a check is called, by its service, and which images
   services =
-    architectureOf:
+    { nameOf, isWanted }:
     listToAttrs (
-      map (image: serviceCheckOf image (architectureOf image)) (
-        filter (image: serviceOf image != null) images.names
-      )
+      map (serviceCheckOf nameOf) (filter isWanted (builtins.attrNames images.services))
     );
 
   sharing.image-sharing = builders.mkPytest {

@@ -4,6 +4,7 @@
   platform,
   builders,
   images,
+  variedImages,
   testTools,
 }:
 let
@@ -13,11 +14,14 @@ let
       platform
       builders
       images
+      variedImages
       testTools
       ;
   };
   isLight = image: architecture: !(imageChecks.isHeavy image architecture);
+  isLightEverywhere = image: builtins.all (isLight image) images.architectures;
 in
-imageChecks.layouts (image: builtins.all (isLight image) images.architectures)
+imageChecks.layouts isLightEverywhere
 // imageChecks.contracts isLight
+// imageChecks.reproducibility (image: _: isLightEverywhere image)
 // imageChecks.sharing

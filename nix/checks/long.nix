@@ -4,6 +4,7 @@
   platform,
   builders,
   images,
+  variedImages,
   testTools,
 }:
 let
@@ -13,10 +14,17 @@ let
       platform
       builders
       images
+      variedImages
       testTools
       ;
   };
   inherit (imageChecks) isHeavy;
+  isHeavyAnywhere = image: builtins.any (isHeavy image) images.architectures;
 in
-imageChecks.layouts (image: builtins.any (isHeavy image) images.architectures)
+imageChecks.layouts isHeavyAnywhere
 // imageChecks.contracts isHeavy
+// imageChecks.reproducibility (image: _: isHeavyAnywhere image)
+// imageChecks.services {
+  nameOf = service: "service-${service}-torch-pytest";
+  isWanted = isHeavyAnywhere;
+}

@@ -1,9 +1,11 @@
-# Each service's pytest on its image's own CPython and wheels, with the database image's PostgreSQL.
+# Each service's pytest on its image's own CPython and wheels, with the database image's PostgreSQL;
+# Prediction's on the slim image.
 {
   locks,
   platform,
   builders,
   images,
+  variedImages,
   testTools,
 }:
 let
@@ -13,17 +15,13 @@ let
       platform
       builders
       images
+      variedImages
       testTools
       ;
   };
-  inherit (builtins) filter head;
-
-  # the builder's own architecture where its image is light, else the other one, under qemu-user
-  preferred = [
-    platform.architecture
-  ]
-  ++ filter (architecture: architecture != platform.architecture) images.architectures;
+  inherit (imageChecks) isHeavy;
 in
-imageChecks.services (
-  image: head (filter (architecture: !(imageChecks.isHeavy image architecture)) preferred)
-)
+imageChecks.services {
+  nameOf = service: "service-${service}-pytest";
+  isWanted = image: !(builtins.any (isHeavy image) images.architectures);
+}

@@ -41,6 +41,8 @@ let
     "test"
     "auth"
     "data"
+    "prediction-onnx"
+    "model"
     "build"
   ];
 

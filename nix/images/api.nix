@@ -6,8 +6,9 @@
   users,
   base,
 }:
-name: service: architecture:
+name: image: architecture:
 let
+  service = image.service or name;
   selection = import ./selection.nix;
   inherit (builtins) filter match;
 
@@ -21,6 +22,7 @@ let
       layer,
       wheels,
       strip ? false,
+      drop ? [ ],
     }:
     if wheels == [ ] then
       [ ]
@@ -31,32 +33,40 @@ let
           tree = builders.mkWheelTree {
             name = "wheels-${layer}";
             inherit architecture wheels strip;
-            drop = selection.wheels;
+            drop = selection.wheels ++ drop;
           };
         })
       ];
 
   # compiled wheels differ by architecture; pure ones are one blob for both, and above
   wheelLayers =
-    { layer, wheels }:
+    {
+      layer,
+      wheels,
+      drop ? [ ],
+    }:
     wheelLayer {
       layer = "${layer}-compiled-${architecture}";
       wheels = filter (wheel: !isPure wheel) wheels;
       strip = true;
+      inherit drop;
     }
     ++ wheelLayer {
       layer = "${layer}-pure";
       wheels = filter isPure wheels;
+      inherit drop;
     };
 
-  own = lib.subtractLists [ (wheelsOf "common") (service.withoutWheels or [ ]) ] (wheelsOf name);
+  own = lib.subtractLists [ (wheelsOf "common") (image.withoutWheels or [ ]) ] (
+    wheelsOf (image.wheels or service)
+  );
   heavy = map (
     { name, pattern }:
     {
       layer = "${name}-${architecture}";
       wheels = filter (wheel: match pattern wheel != null) own;
     }
-  ) (service.wheelLayers or [ ]);
+  ) (image.wheelLayers or [ ]);
   light = lib.subtractLists (map (group: group.wheels) heavy) own;
 
   cpython = builders.mkLayer {
@@ -68,22 +78,34 @@ let
   };
 
   modelFolder = "usr/local/share/booksync/models";
-  model = builders.mkLayer {
-    name = "model";
-    tree = builders.mkModelTree { folder = "${modelFolder}/${service.model}"; };
+  models = {
+    safetensors = {
+      name = "model";
+      mkTree = builders.mkModelTree;
+    };
+    onnx = {
+      name = "model-onnx";
+      mkTree = builders.mkOnnxModelTree;
+    };
   };
+  mkModel =
+    { name, mkTree }:
+    builders.mkLayer {
+      inherit name;
+      tree = mkTree { folder = "${modelFolder}/${image.model}"; };
+    };
 
   application = builders.mkLayer {
-    name = "booksync-api-${name}";
+    name = "booksync-api-${service}";
     tree = builders.mkServiceTree {
-      name = "booksync-api-${name}";
+      name = "booksync-api-${service}";
       sources = {
         common = ../../services/common;
-        ${name} = ../../services + "/${name}";
+        ${service} = ../../services + "/${service}";
       };
     };
   };
-  port = toString service.port;
+  port = toString image.port;
 in
 {
   layers = [
@@ -98,14 +120,15 @@ in
   ++ wheelLayers {
     layer = name;
     wheels = light;
+    drop = image.dropFromWheels or [ ];
   }
-  ++ (if service ? model then [ model ] else [ ])
+  ++ (if image ? model then [ (mkModel models.${image.modelFormat or "safetensors"}) ] else [ ])
   ++ [ application ];
 
   config = {
     User = "${toString users.booksync.uid}:${toString users.booksync.gid}";
     WorkingDir = users.booksync.home;
-    Entrypoint = [ "/usr/local/bin/booksync-api-${name}" ];
+    Entrypoint = [ "/usr/local/bin/booksync-api-${service}" ];
     Cmd = [ "serve" ];
     Env = [
       "PATH=/usr/local/bin:/usr/bin:/usr/sbin"
@@ -116,8 +139,8 @@ in
       "HOST=0.0.0.0"
       "PORT=${port}"
     ]
-    ++ (if service ? model then [ "BOOKSYNC_MODELS=/${modelFolder}" ] else [ ])
-    ++ service.environment or [ ];
+    ++ (if image ? model then [ "BOOKSYNC_MODELS=/${modelFolder}" ] else [ ])
+    ++ image.environment or [ ];
     ExposedPorts = {
       "${port}/tcp" = { };
     };
@@ -134,5 +157,5 @@ in
     };
   };
 
-  inherit (service) title description;
+  inherit (image) title description;
 }

@@ -83,6 +83,13 @@ in
 {
   inherit architectures byArchitecture;
   names = builtins.attrNames definitions;
+  # image -> the service that it runs
+  services = builtins.listToAttrs (
+    map (name: {
+      name = "booksync-api-${name}";
+      value = services.${name}.service or name;
+    }) (builtins.attrNames services)
+  );
 
   packages = {
     images = all;

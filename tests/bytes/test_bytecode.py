@@ -55,6 +55,15 @@ def test_bytes_are_equal_when_fewer_modules_are_compiled(tmp_path: Path, compile
     assert compiled[last[0]] == last[1]
 
 
+def test_single_characters_do_not_depend_on_what_the_interpreter_has_interned(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("CHARACTERS = '?', '\u00bf'\n")
+    compile_tree(tmp_path, jobs=1)
+    ((_, content),) = read_compiled(tmp_path).items()
+    # marshal.c: TYPE_SHORT_ASCII_INTERNED and TYPE_INTERNED, each with FLAG_REF
+    assert b"\xda\x01?" in content
+    assert b"\xf4\x02\x00\x00\x00\xc2\xbf" in content
+
+
 def test_hash_is_unchecked_and_file_name_is_that_of_the_image(compiled: dict[str, bytes]) -> None:
     content = compiled["usr/lib/__pycache__/m0.cpython-312.pyc"]
     assert content[:4] == importlib.util.MAGIC_NUMBER

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from booksync_fetch.debian import extract_busybox, mirror_bases
+from booksync_fetch.debian import mirror_bases
+from booksync_fetch.debian_archive import extract_busybox
 from booksync_fetch.errors import BootstrapError
 
 SetSites = Callable[[str], list[list[str]]]

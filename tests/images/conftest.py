@@ -105,9 +105,9 @@ def database(images: Path, architecture: str, roots: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def service(layout: Layout) -> str:
+def service(expected: Expected) -> str:
     """Return auth, data or prediction."""
-    return layout.path.name.removeprefix("booksync-api-")
+    return expected.entrypoint.rpartition("booksync-api-")[2]
 
 
 @pytest.fixture(scope="session")

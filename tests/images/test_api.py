@@ -3,11 +3,18 @@
 The container runs as its unprivileged user on a read-only root, with the environment of the guide's `docker run`.
 """
 
+import http.server
 import signal
+import ssl
+import threading
+from collections.abc import Iterator
 
+import pytest
+
+from booksync_testing.certificate import CERTIFICATE, KEY
 from booksync_testing.layout import Json
 from booksync_testing.postgres import Server
-from booksync_testing.sandbox import Process, Sandbox
+from booksync_testing.sandbox import Bind, Process, Sandbox
 from booksync_testing.web import LOOPBACK, ask, free_port, wait_for_status
 
 START_SECONDS = 30
@@ -103,6 +110,59 @@ def run_python(sandbox: Sandbox, script: str) -> str:
 def test_python_trusts_the_certificate_authorities_of_the_image(sandbox: Sandbox) -> None:
     script = "import ssl; print(ssl.create_default_context().cert_store_stats()['x509_ca'])"
     assert int(run_python(sandbox, script)) > CERTIFICATE_AUTHORITIES
+
+
+@pytest.fixture
+def tls_port() -> Iterator[int]:
+    """Serve TLS on the loopback with a certificate that is its own authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE, KEY)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(204)
+            self.end_headers()
+
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Say nothing of clients that do not trust us."""
+
+    server = Server((LOOPBACK, 0), Handler)
+    # the handshake is the handler's thread's, so that one client does not hold up the next
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+HANDSHAKE = """
+import http.client, ssl
+connection = http.client.HTTPSConnection("127.0.0.1", {port}, timeout=60, context=ssl.create_default_context())
+try:
+    connection.request("GET", "/")
+    print(connection.getresponse().status)
+except ssl.SSLCertVerificationError as error:
+    print(error.verify_message)
+"""
+
+
+def test_tls_to_a_server_of_an_unknown_authority_is_refused(sandbox: Sandbox, tls_port: int) -> None:
+    assert "self-signed certificate" in run_python(sandbox, HANDSHAKE.format(port=tls_port))
+
+
+def test_tls_to_a_server_of_an_authority_of_the_operators(sandbox: Sandbox, tls_port: int) -> None:
+    place = "/tmp/authority.pem"
+    with sandbox.start(
+        *("python3.12", "-c", HANDSHAKE.format(port=tls_port)),
+        entrypoint=False,
+        environment={"SSL_CERT_FILE": place},
+        binds=[Bind(CERTIFICATE, place)],
+    ) as process:
+        assert process.wait(START_SECONDS) == 0, process.log()
+        assert process.log() == "204\n"
 
 
 def test_python_finds_time_zones(sandbox: Sandbox) -> None:

@@ -3,6 +3,7 @@
 Commands are started as `docker exec` does: without the entry point.
 """
 
+import hashlib
 import mmap
 import re
 from pathlib import Path
@@ -106,6 +107,22 @@ def test_locale_is_utf_8(sandbox: Sandbox) -> None:
 def test_certificate_authorities_are_there(sandbox: Sandbox) -> None:
     bundle = shell(sandbox, "cat /etc/ssl/certs/ca-certificates.crt")
     assert bundle.count("-----BEGIN CERTIFICATE-----") == bundle.count("-----END CERTIFICATE-----") > 100
+
+
+def test_packages_are_described_as_dpkg_does(sandbox: Sandbox) -> None:
+    folder = sandbox.root / "var/lib/dpkg/status.d"
+    described = [path for path in sorted(folder.iterdir()) if path.suffix != ".md5sums"]
+    for path in described:
+        fields = dict(line.split(": ", 1) for line in path.read_text().splitlines() if re.match(r"[A-Z][\w-]*: ", line))
+        assert fields["Package"] == path.name
+        assert fields["Version"]
+        assert fields["Architecture"] in ("all", sandbox.image.architecture)
+        sums = path.with_name(f"{path.name}.md5sums")
+        for line in sums.read_text().splitlines() if sums.exists() else []:
+            expected, name = line.split(maxsplit=1)
+            content = (sandbox.root / name).read_bytes()
+            # what was kept of a package is as the package had it
+            assert hashlib.md5(content, usedforsecurity=False).hexdigest() == expected, name
 
 
 def test_healthcheck_fails_while_nothing_serves(sandbox: Sandbox) -> None:

@@ -14,7 +14,7 @@ def test_service_on_its_image(tmp_path: Path) -> None:
         os.environ["BOOKSYNC_SERVICE"],
         tools=load_tools(),
         images=Path(os.environ["BOOKSYNC_IMAGES"]),
-        database_images=Path(os.environ["BOOKSYNC_DATABASE_IMAGES"]),
+        name=os.environ["BOOKSYNC_IMAGE"],
         repository=REPOSITORY,
         wheels=Path(os.environ["BOOKSYNC_TEST_WHEELS"]),
         architecture=os.environ["BOOKSYNC_ARCH"],

@@ -3,10 +3,10 @@
 import os
 import sys
 
-from booksync_apps import database, push
+from booksync_apps import database, load, push
 from booksync_apps.errors import EXIT_USAGE
 
-APPS = {"database": database.main, "push": push.main}
+APPS = {"database": database.main, "load": load.main, "push": push.main}
 
 
 def main() -> int:

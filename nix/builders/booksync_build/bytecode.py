@@ -4,11 +4,16 @@ Problem: in one process, what was compiled before changes the bytes of what come
 (marshal's FLAG_REF follows reference counts of interned objects). Choice: one forked process a
 file, all from the same clean parent, so that neither order nor architecture matters. Rejected:
 one fresh interpreter a file (30 times slower), and sorting the files (equal only on one machine).
+
+The parent itself still differs in one thing: CPython has one object for each string of a single
+Latin-1 character, and marshal writes whether it is interned, which depends on how the modules of
+the parent were loaded. So all of them are.
 The hash in the file is never checked at run time (PEP 552, unchecked), since images are read-only.
 """
 
 import os
 import py_compile
+import sys
 from pathlib import Path
 
 
@@ -17,6 +22,8 @@ def compile_tree(root: Path, *, jobs: int) -> None:
 
     Modules that this CPython cannot compile (test data, other versions' syntax) get no .pyc.
     """
+    for code in range(256):
+        sys.intern(chr(code))
     running: set[int] = set()
     for path in sorted(root.rglob("*.py")):
         if len(running) >= jobs:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from booksync_fetch.errors import BootstrapError
+from booksync_fetch.locks import ARCHITECTURES
 from booksync_fetch.nix import Nix
 from booksync_fetch.progress import format_bytes, say
 
 #: Packages of the flake that are no images, or another name of one.
-NO_IMAGES = ("dev-python", "dev-site", "default")
+NO_IMAGES = ("dev-python", "dev-site", "dev-tools", "default")
 
 
 def complete_name(name: str, names: Sequence[str]) -> str:
@@ -25,6 +26,12 @@ def complete_name(name: str, names: Sequence[str]) -> str:
             return candidate
     known = ", ".join(known for known in names if known not in NO_IMAGES)
     raise BootstrapError(f"{name}: expected the name of an image, one of: {known}")
+
+
+def list_images(names: Sequence[str]) -> list[str]:
+    """Return which of the flake's packages are an image for all architectures."""
+    endings = tuple(f"-{architecture}" for architecture in ARCHITECTURES)
+    return [name for name in names if name not in (*NO_IMAGES, "images") and not name.endswith(endings)]
 
 
 def format_table(results: Sequence[Path]) -> str:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
 import sys
+import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from booksync_fetch.build import complete_name, format_table, is_built, run_checks
+from booksync_fetch.build import complete_name, format_table, is_built, list_images, run_checks
 from booksync_fetch.cache import default_folder, open_cache
+from booksync_fetch.emulation import enter_emulation, is_registered
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.fetch import Fetch
 from booksync_fetch.locks import load_locks, parse_artifacts
 from booksync_fetch.nix import ARCHITECTURE_OF, Nix, builder_system
 from booksync_fetch.progress import say
 from booksync_fetch.project import Project
+from booksync_fetch.reproduce import Reproduction
+from booksync_fetch.reproducibility import format_runs, load_runs, merge_runs, write_runs
 from booksync_fetch.update import PARTS, Update
 from booksync_fetch.venv import write_venv
 
@@ -37,6 +43,16 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     fetch.add_argument("images", nargs="*", metavar="IMAGE", help="only what these images need")
     update = commands.add_parser("update", help="resolve the locks anew and print what changed")
     update.add_argument("part", nargs="?", choices=[*PARTS, "all"], default="all", help="default: all")
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="build every step of the images again, compare, and write bench/reproducibility.md",
+        description="Build every step of the images again and compare. Without an option: here, by this machine's Nix.",
+    )
+    reproduce.add_argument("images", nargs="*", metavar="IMAGE", help="only these, as auth or booksync-postgres")
+    way = reproduce.add_mutually_exclusive_group()
+    way.add_argument("--nix", metavar="SUITE", help="by the Nix of a suite of Debian's (trixie, sid), in a root folder")
+    way.add_argument("--builder", metavar="SYSTEM", help="by the other system's builder (aarch64-linux), emulated")
+    reproduce.add_argument("--report", metavar="FILE", type=Path, help="write what came of it there, not into bench/")
     commands.add_parser("venv", help="make .venv from the locked CPython and wheels, for development")
     return parser.parse_args(arguments)
 
@@ -97,6 +113,43 @@ class Bootstrap:
         print("\n".join(changes) if changes else "nothing changed")
         return 0
 
+    def reproduce(self, images: Sequence[str], *, suite: str, builder: str, report: Path | None) -> int:
+        """Build images again, write what came of it, and print what is not equal."""
+        known = self.nix.list_names(f"packages.{self.system}")
+        names = [complete_name(name, known) for name in images] or list_images(known)
+        if builder and not is_registered(builder):
+            interpreter = self.tools() / "usr/bin" / f"qemu-{builder.partition('-')[0]}"
+            enter_emulation(builder, interpreter, Path(tempfile.mkdtemp(prefix="binfmt-")))
+        reproduction = Reproduction(project=self.project, nix=self.nix, system=self.system, images=names)
+        self.fetch(reproduction.attributes(self.system))
+        if suite:
+            tools = self.tools()
+            with open_cache(default_folder()) as cache:
+                run = reproduction.rebuild_with(suite, cache, tools)
+        elif builder:
+            self.fetch(reproduction.attributes(builder))
+            run = reproduction.build_by(builder)
+        else:
+            run = reproduction.rebuild_here()
+        if report:
+            report.write_text(json.dumps(asdict(run)))
+        else:
+            kept = self.project.bench / "reproducibility.json"
+            runs = merge_runs(load_runs(kept), run)
+            write_runs(kept, runs)
+            kept.with_suffix(".md").write_text(format_runs(runs))
+        for difference in run.differences:
+            print(f"not equal: {difference}")
+        count = sum(map(len, run.images.values()))
+        print(f"{count - len(run.differences)} images equal, {len(run.differences)} not")
+        return 1 if run.differences else 0
+
+    def tools(self) -> Path:
+        """Return the folder of the locked programs that checks run: bubblewrap, QEMU."""
+        attributes = [f"packages.{self.system}.dev-tools"]
+        self.fetch(attributes)
+        return self.nix.build(attributes, link=self.project.roots / "dev-tools")[0]
+
     def venv(self) -> int:
         """Make .venv and print its path."""
         names = ("dev-python", "dev-site")
@@ -118,6 +171,10 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
         return bootstrap.check(long=arguments.long)
     if arguments.command == "update":
         return bootstrap.update(arguments.part)
+    if arguments.command == "reproduce":
+        return bootstrap.reproduce(
+            arguments.images, suite=arguments.nix, builder=arguments.builder, report=arguments.report
+        )
     if arguments.command == "venv":
         return bootstrap.venv()
     images = bootstrap.packages(arguments.images)

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import errno
 import http.client
-import io
-import lzma
 import os
 import shutil
 import subprocess
-import tarfile
 import time
 import urllib.error
 import urllib.parse
@@ -139,30 +136,3 @@ def download(address: str, partial: Path, progress: Progress) -> None:
         except (OSError, http.client.HTTPException):
             progress.add_bytes(-came - (have if goes_on else 0))
             raise
-
-
-def extract_busybox(deb: Path, folder: Path) -> Path:
-    """Make ``folder`` with ``bin/busybox``, the one program of the package busybox-static, and return it.
-
-    :raises BootstrapError: the package is none, or has no such program
-    """
-    content = deb.read_bytes()
-    position = len(b"!<arch>\n")
-    while content.startswith(b"!<arch>\n") and position < len(content):
-        header = content[position : position + 60]
-        size = int(header[48:58])
-        member = content[position + 60 : position + 60 + size]
-        if header[:16].startswith(b"data.tar"):
-            data = lzma.decompress(member) if b".xz" in header[:16] else member
-            with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-                for entry in archive:
-                    if entry.isfile() and entry.name.endswith("bin/busybox"):
-                        file = archive.extractfile(entry)
-                        assert file is not None
-                        target = folder / "bin/busybox"
-                        target.parent.mkdir(parents=True)
-                        target.write_bytes(file.read())
-                        target.chmod(0o755)
-                        return folder
-        position += 60 + size + size % 2
-    raise BootstrapError(f"{deb.name}: expected bin/busybox in it, found none; run: ./bootstrap update debian")

@@ -97,9 +97,10 @@ def is_newer(left: str, right: str) -> bool:
     return subprocess.run(["dpkg", "--compare-versions", left, "gt", right], check=False).returncode == 0
 
 
-def load_indexes(suites: Sequence[dict[str, str]], cache: Cache) -> dict[str, Index]:
+def load_indexes(suites: Sequence[dict[str, str]], cache: Cache, *, may_be_old: bool = False) -> dict[str, Index]:
     """Fetch the suites' indexes with apt and return one Index an architecture.
 
+    :param may_be_old: whether indexes count that say that they are out of date, as an archive's history has them
     :raises BootstrapError: no apt here, no keys of Debian's, or no index came
     """
     if shutil.which("apt-get") is None or not KEYRING.exists():
@@ -128,6 +129,7 @@ def load_indexes(suites: Sequence[dict[str, str]], cache: Cache) -> dict[str, In
         "APT::Architectures": ",".join(ARCHITECTURES),
         "Acquire::Languages": "none",
         "APT::Sandbox::User": "root",
+        "Acquire::Check-Valid-Until": "false" if may_be_old else "true",
     }
     arguments = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
     say("update: fetching Debian's indexes")

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from booksync_fetch.cache import Cache
-from booksync_fetch.debian import SupersededError, download_package, extract_busybox, mirror_bases
+from booksync_fetch.debian import SupersededError, download_package, mirror_bases
+from booksync_fetch.debian_archive import extract_busybox
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.golang import Go, download_python
 from booksync_fetch.locks import Artifact

@@ -146,6 +146,22 @@ class Nix:
         """Return the store paths that derivations make."""
         return self.run("nix-store", ["--query", "--outputs", *derivations], quiet=True).split()
 
+    def find_requisites(self, derivations: Sequence[str]) -> list[str]:
+        """Return the store paths that derivations are made of, theirs among them."""
+        return self.run("nix-store", ["--query", "--requisites", *derivations], quiet=True).split()
+
+    def rebuild(self, derivation: str) -> str:
+        """Build a derivation again beside its output, which stays: OUTPUT.check is left where it differs.
+
+        :return: what Nix says where it differs or cannot be built; nothing where it is equal
+        """
+        command = ["nix-store", *self.options[len(FEATURES) :], "--realise", "--check", "--keep-failed", derivation]
+        done = subprocess.run(
+            command, cwd=self.flake, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        said = done.stderr.decode(errors="replace").strip()
+        return (said or f"status {done.returncode}") if done.returncode else ""
+
     def realise(self, derivations: Sequence[str]) -> None:
         """Build derivations as far as they can be built, going on after failures."""
         command = ["nix-store", *self.options[len(FEATURES) :], "--realise", "--keep-going", "--no-build-output"]

@@ -28,6 +28,11 @@ class Project:
         return self.root / "nix/tools"
 
     @property
+    def bench(self) -> Path:
+        """The folder of figures."""
+        return self.root / "bench"
+
+    @property
     def roots(self) -> Path:
         """The folder of the garbage collector's roots."""
         return self.root / ".nix-roots"

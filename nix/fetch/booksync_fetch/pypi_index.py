@@ -140,7 +140,10 @@ def load_toml(path: Path) -> dict[str, Any]:
 
 
 def read_requirements(root: Path, inputs: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the requirements of each group: of each service, of each dependency group of ours, and of the tools."""
+    """Return the requirements of each group: of each service, of each dependency group of ours, and of the tools.
+
+    A service's extra is a group of its own, ``SERVICE-EXTRA``, with all that the service needs beside it.
+    """
     own = {name: load_toml(root / "services" / name / "pyproject.toml")["project"] for name in inputs["services"]}
     names = {project["name"]: group for group, project in own.items()}
 
@@ -151,9 +154,15 @@ def read_requirements(root: Path, inputs: dict[str, Any]) -> dict[str, list[str]
             found += expand(sibling) if sibling else [requirement]
         return found
 
+    extras = {
+        f"{group}-{extra}": [*expand(group), *requirements]
+        for group, project in own.items()
+        for extra, requirements in project.get("optional-dependencies", {}).items()
+    }
     dependency_groups = load_toml(root / "pyproject.toml")["dependency-groups"]
     return {
         **{group: expand(group) for group in own},
+        **extras,
         **{group: dependency_groups[group] for group in inputs["groups"]},
         "tools": inputs["tools"],
     }

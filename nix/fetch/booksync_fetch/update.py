@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from booksync_fetch.cache import Cache, hash_file
-from booksync_fetch.debian import download_package, extract_busybox, mirror_bases
+from booksync_fetch.debian import download_package, mirror_bases
+from booksync_fetch.debian_archive import extract_busybox
 from booksync_fetch.debian_index import resolve_debian
 from booksync_fetch.fetch import Fetch
 from booksync_fetch.locks import ARCHITECTURES, Artifact, load_lock, write_lock

@@ -24,7 +24,8 @@ def write_venv(root: Path, *, python: Path, site: Path) -> Path:
         shutil.rmtree(target)
     interpreter = python / "bin/python3.12"
     try:
-        subprocess.run([interpreter, "-m", "venv", "--without-pip", str(target)], check=True, stdin=subprocess.DEVNULL)
+        words = [str(interpreter), "-B", "-m", "venv", "--without-pip", str(target)]
+        subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as error:
         raise BootstrapError(
             f"{interpreter}: expected it to run on this machine, got: {error}; it needs the usual loader in /lib or "
@@ -32,7 +33,9 @@ def write_venv(root: Path, *, python: Path, site: Path) -> Path:
         ) from error
     paths = [site / "usr/local" / SITE_PACKAGES]
     paths += sorted(path for pattern in SOURCES for path in root.glob(pattern))
-    (target / SITE_PACKAGES / "booksync.pth").write_text("".join(f"{path}\n" for path in paths))
+    # root may write into the store: no bytecode of its modules there, which would not be what the store says that it is
+    lines = ["import sys; sys.dont_write_bytecode = True", *map(str, paths)]
+    (target / SITE_PACKAGES / "booksync.pth").write_text("".join(f"{line}\n" for line in lines))
     for script in sorted((site / "usr/local/bin").iterdir()):
         write_script(script, target / "bin" / script.name, interpreter=target / "bin/python")
     return target

@@ -10,7 +10,11 @@ from booksync_api_prediction.settings import PredictionSettings
 
 pytestmark = [
     pytest.mark.model,
-    pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed"),
+    pytest.mark.skipif(
+        all(importlib.util.find_spec(name) is None for name in ("torch", "onnxruntime")),
+        reason="neither torch nor onnxruntime is installed",
+    ),
+    pytest.mark.skipif(not PredictionSettings().model_path.is_dir(), reason="there is no model"),
     # of libraries that are only loaded here
     pytest.mark.filterwarnings("ignore"),
 ]

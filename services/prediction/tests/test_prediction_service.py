@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from booksync_api_prediction import vectors
-from booksync_api_prediction.encoder import DeviceMissingError, Encoder, ModelMissingError
+from booksync_api_prediction.encoder import Backend, DeviceMissingError, Encoder, ModelMissingError
 from booksync_api_prediction.model import Load, Model
 from booksync_api_prediction.service import SERVICE
 from booksync_api_prediction.settings import PredictionSettings
@@ -35,6 +35,7 @@ class FakeEncoder:
 
     dimension: int = 384
     device: str = "cpu"
+    backend: Backend = "onnx"
     threads: set[str] = field(default_factory=set)
 
     def encode(self, texts: Sequence[str]) -> list[list[float]]:
@@ -93,7 +94,7 @@ def test_model_is_a_name_or_a_path(monkeypatch: pytest.MonkeyPatch, model: str, 
     ("variable", "value"),
     [
         ("DEVICE", "tpu"),
-        ("EMBEDDING_BACKEND", "onnx"),
+        ("EMBEDDING_BACKEND", "tensorflow"),
         ("VECTOR_DIMENSION", "0"),
         ("VECTOR_DIMENSION", "2001"),
         ("SIMILARITY_THRESHOLD", "7"),
@@ -112,6 +113,7 @@ async def test_ready_names_the_model(database_url: URL) -> None:
             "status": "ok",
             "model": "all-MiniLM-L6-v2",
             "dimension": 384,
+            "backend": "onnx",
             "device": "cpu",
         }
 

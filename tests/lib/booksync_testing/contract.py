@@ -56,12 +56,13 @@ def _api(name: str, port: int, **variables: str) -> Expected:
     )
 
 
+_PREDICTION = _api("prediction", 8002, HF_HUB_OFFLINE="1", BOOKSYNC_MODELS="/usr/local/share/booksync/models")
+
 EXPECTED = {
     "booksync-api-auth": _api("auth", 8000),
     "booksync-api-data": _api("data", 8001),
-    "booksync-api-prediction": _api(
-        "prediction", 8002, HF_HUB_OFFLINE="1", BOOKSYNC_MODELS="/usr/local/share/booksync/models"
-    ),
+    "booksync-api-prediction": _PREDICTION,
+    "booksync-api-prediction-onnx": _PREDICTION,
     "booksync-postgres": Expected(
         uid=POSTGRES_UID,
         port=5432,

@@ -38,7 +38,7 @@ def run_service_tests(
     *,
     tools: Tools,
     images: Path,
-    database_images: Path,
+    name: str,
     repository: Path,
     wheels: Path,
     architecture: str,
@@ -47,21 +47,17 @@ def run_service_tests(
 ) -> Result:
     """Run services/SERVICE/tests and services/common/tests.
 
-    :param images: layouts by name, of the service.
-    :param database_images: layouts by name, of the database, which runs natively whatever the service does.
+    :param images: layouts by name, of the service and the database.
+    :param name: the service's image.
     :param repository: has pyproject.toml and services/.
     :param wheels: site-packages with pytest.
     :param directory: for the unpacked images.
     :param arguments: more for pytest.
     """
-    database = unpack(
-        tools,
-        images=database_images,
-        name="booksync-postgres",
-        architecture=builder_architecture(),
-        directory=directory,
+    database, api = (
+        unpack(tools, images=images, name=image, architecture=architecture, directory=directory)
+        for image in ("booksync-postgres", name)
     )
-    api = unpack(tools, images=images, name=f"booksync-api-{service}", architecture=architecture, directory=directory)
     tests = [f"services/{name}/tests" for name in ("common", service)]
     shown = ["pyproject.toml", *tests]
     with start_postgres(database, environment={"POSTGRES_HOST_AUTH_METHOD": "trust"}) as server:
@@ -88,6 +84,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("service")
     parser.add_argument("--images", type=Path, default=os.environ.get("BOOKSYNC_IMAGES", "result"))
+    parser.add_argument("--image", help="default: booksync-api-SERVICE")
     parser.add_argument("--wheels", type=Path, default=os.environ.get("BOOKSYNC_TEST_WHEELS"))
     parser.add_argument("--repository", type=Path, default=Path.cwd())
     parser.add_argument("--architecture", default=builder_architecture())
@@ -101,7 +98,7 @@ def main() -> int:
             options.service,
             tools=load_tools(),
             images=Path(options.images),
-            database_images=Path(options.images),
+            name=options.image or f"booksync-api-{options.service}",
             repository=options.repository,
             wheels=Path(options.wheels),
             architecture=options.architecture,

@@ -1,14 +1,21 @@
-"""Turn texts into vectors."""
+"""What turns texts into vectors, whatever runs it."""
 
+import atexit
 import os
+import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from booksync_common.failures import FatalError
 
+Backend = Literal["torch", "onnx"]
+
 #: More threads than this make a batch of a family's library no faster, and starve everything else on a Raspberry Pi.
 MAX_THREADS = 4
+#: How long the end of the process waits for a batch: less than a container is given to stop.
+EXIT_SECONDS = 8
 
 
 class ModelMissingError(FatalError):
@@ -23,6 +30,10 @@ class Encoder(Protocol):
     """A model that is loaded."""
 
     @property
+    def backend(self) -> Backend:
+        """What runs it."""
+
+    @property
     def dimension(self) -> int:
         """The length of its vectors."""
 
@@ -34,57 +45,34 @@ class Encoder(Protocol):
         """Return a vector of length 1 for each text. Takes a while: not for the event loop's thread."""
 
 
-class SentenceEncoder:
-    """A sentence-transformers model."""
+class LoadEncoder(Protocol):
+    """What loads a model, as each back end does it."""
 
-    def __init__(self, path: Path, *, device: str, batch_size: int) -> None:
-        """Load the model.
+    def __call__(self, path: Path, *, device: str, batch_size: int) -> Encoder:
+        """Load the model of a folder.
 
-        :param path: its folder; nothing is ever downloaded.
-        :raises ModelMissingError: with torch or the model missing.
-        :raises DeviceMissingError: without the GPU that `device` asks for.
+        :raises ModelMissingError: it is not there, is broken, or there is nothing to run it with.
+        :raises DeviceMissingError: the device is not there.
         """
-        if not (path / "modules.json").is_file():
-            message = f"EMBEDDING_MODEL: there is no sentence-transformers model in {path}"
-            raise ModelMissingError(message)
-        # before the import: they read these once
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        try:
-            # seconds, and hundreds of megabytes: only where a model is loaded
-            import torch  # noqa: PLC0415
-            from sentence_transformers import SentenceTransformer  # noqa: PLC0415
-            from transformers.utils import logging as transformers_logging  # noqa: PLC0415
-        except ImportError as error:
-            message = f"torch and sentence-transformers are not installed ({error.name}): no model can be loaded"
-            raise ModelMissingError(message) from error
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            message = f"DEVICE is {device}, and CUDA finds no GPU: set DEVICE=cpu, or give the container the GPU"
-            raise DeviceMissingError(message)
-        torch.set_num_threads(min(MAX_THREADS, len(os.sched_getaffinity(0))))
-        # lines of JSON, as all of our log: no handler of its own, and no bars
-        transformers_logging.disable_default_handler()
-        transformers_logging.enable_propagation()
-        transformers_logging.disable_progress_bar()
-        self._model = SentenceTransformer(str(path), device=device, local_files_only=True)
-        self._batch_size = batch_size
-        self._device = device
-        (vector,) = self.encode(["BookSync"])
-        self._dimension = len(vector)
 
-    @property
-    def dimension(self) -> int:
-        """The length of its vectors."""
-        return self._dimension
 
-    @property
-    def device(self) -> str:
-        """Where it runs."""
-        return self._device
+def count_threads() -> int:
+    """Return how many threads a batch may take."""
+    return min(MAX_THREADS, len(os.sched_getaffinity(0)))
 
-    def encode(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return a vector of length 1 for each text."""
-        vectors = self._model.encode(
-            list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
-        )
-        return [[float(value) for value in vector] for vector in vectors]
+
+@cache
+def computing() -> threading.Lock:
+    """Return what is held while a library computes, so that the end of the process waits for it.
+
+    A daemon thread that comes back to Python after the interpreter's end is ended where it is. Inside a library's C++
+    that aborts the whole process; where it waits for this lock it does no harm.
+    """
+    lock = threading.Lock()
+    atexit.register(lock.acquire, timeout=EXIT_SECONDS)
+    return lock
+
+
+def describe(error: Exception) -> str:
+    """Return the first line of what a library says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from booksync_api_prediction import vectors
-from booksync_api_prediction.encoder import DeviceMissingError, Encoder, ModelMissingError, SentenceEncoder
+from booksync_api_prediction.backends import load_encoder
+from booksync_api_prediction.encoder import DeviceMissingError, Encoder, ModelMissingError
 from booksync_api_prediction.settings import PredictionSettings
 from booksync_api_prediction.worker import Worker
 from booksync_common.failures import ConfigurationError
@@ -16,11 +17,6 @@ logger = logging.getLogger(__name__)
 
 #: Loads the model that the settings name, on a device.
 Load = Callable[[PredictionSettings, str], Encoder]
-
-
-def load_encoder(settings: PredictionSettings, device: str) -> Encoder:
-    """Load the real model."""
-    return SentenceEncoder(settings.model_path, device=device, batch_size=settings.embedding_batch_size)
 
 
 class Model(Part):
@@ -37,7 +33,7 @@ class Model(Part):
         self._load = load
         self._encoder: Encoder | None = None
         self._missing: str | None = None
-        # one: torch has threads of its own, and two batches at once are slower than one after the other
+        # one: a back end has threads of its own, and two batches at once are slower than one after the other
         self._worker = Worker("model")
 
     async def start(self) -> None:
@@ -64,7 +60,11 @@ class Model(Part):
             raise ConfigurationError(message)
         self._encoder = encoder
         logger.info(
-            "model %s is loaded on %s, dimension %d", settings.embedding_model, encoder.device, encoder.dimension
+            "model %s is loaded by %s on %s, dimension %d",
+            settings.embedding_model,
+            encoder.backend,
+            encoder.device,
+            encoder.dimension,
         )
 
     async def _load_on_device(self) -> Encoder:
@@ -102,7 +102,12 @@ class Model(Part):
             if self._missing is not None:
                 return Check("failing", self._missing, facts)
             return Check("starting", "loading", facts)
-        return Check("ok", facts=facts | {"dimension": self._encoder.dimension, "device": self._encoder.device})
+        facts |= {
+            "dimension": self._encoder.dimension,
+            "backend": self._encoder.backend,
+            "device": self._encoder.device,
+        }
+        return Check("ok", facts=facts)
 
     async def stop(self) -> None:
         """End the thread; a batch that is being encoded is not waited for."""

@@ -19,9 +19,10 @@ class PredictionSettings(ServiceSettings):
     similarity_threshold: float = Field(default=0.7, ge=-1, le=1)
     embedding_model: str = Field(default="all-MiniLM-L6-v2", min_length=1)
     embedding_batch_size: int = Field(default=32, ge=1, le=4096)
-    embedding_backend: Literal["torch"] = "torch"
+    #: auto: torch where it is installed, else onnx.
+    embedding_backend: Literal["auto", "torch", "onnx"] = "auto"
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:[0-9]+)?)$")
-    #: Where models lie, a folder each; EMBEDDING_MODEL is a name in it, or a path.
+    #: Where models lie, a folder each; EMBEDDING_MODEL is a name in it, a path, or a name on the hub.
     booksync_models: Path = Path("/usr/local/share/booksync/models")
 
     @property

@@ -1,4 +1,5 @@
-# `.#push` against a real registry on loopback: its errors with tiny images, and the light images of the flake as they are.
+# `.#push` against a real registry on loopback: its errors with tiny images, and the light images of the flake as they are;
+# `.#load` into stand-ins of container engines.
 {
   platform,
   builders,
@@ -22,13 +23,17 @@ let
     }:
     builders.mkPytest {
       inherit name;
-      tests = map (test: "tests/registry/test_${test}.py") tests;
+      tests = map (test: "tests/apps/test_${test}.py") tests;
       sources = {
         "pyproject.toml" = ../../pyproject.toml;
         "nix/apps/booksync_apps" = ../apps/booksync_apps;
-        "tests/registry" = ../../tests/registry;
+        "tests/lib" = ../../tests/lib;
+        "tests/apps" = ../../tests/apps;
       };
-      pythonPath = [ "nix/apps" ];
+      pythonPath = [
+        "nix/apps"
+        "tests/lib"
+      ];
       env = {
         BOOKSYNC_ORAS = "${builders.goTools}/bin/oras";
         BOOKSYNC_DOCKER_REGISTRY = command "docker-registry";
@@ -42,6 +47,10 @@ let
     };
 in
 {
+  apps-load = mkCheck {
+    name = "apps-load";
+    tests = [ "load" ];
+  };
   registry-push-faults = mkCheck {
     name = "registry-push-faults";
     tests = [

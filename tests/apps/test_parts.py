@@ -17,8 +17,8 @@ from booksync_apps.layout import load_images
 from booksync_apps.progress import LOG_INTERVAL_S, Progress, Tally, format_bytes, read_positions
 from booksync_apps.reference import check_tag, parse_target, split_variant
 from booksync_apps.transport import create_context
+from booksync_testing.certificate import CERTIFICATE
 from registry_layouts import TinyImages
-from registry_servers import CERTIFICATE
 
 REGISTRY = "registry.example.org"
 
@@ -254,8 +254,8 @@ def test_blobs_are_labelled_for_people(images: TinyImages) -> None:
 
 
 def test_certificates_of_ssl_cert_file_replace_the_systems() -> None:
-    context = create_context(verify=True, environment={"SSL_CERT_FILE": str(CERTIFICATE / "certificate.pem")})
+    context = create_context(verify=True, environment={"SSL_CERT_FILE": str(CERTIFICATE)})
     assert [found["subject"] for found in context.get_ca_certs()] == [((("commonName", "registry of the tests"),),)]
     assert context.verify_mode is ssl.CERT_REQUIRED
     with pytest.raises(AppError, match="expected CA certificates"):
-        create_context(verify=True, environment={"SSL_CERT_FILE": str(CERTIFICATE / "README.md")})
+        create_context(verify=True, environment={"SSL_CERT_FILE": str(CERTIFICATE.with_name("README.md"))})

@@ -10,10 +10,11 @@ import pytest
 from booksync_apps import registry as registry_client
 from booksync_apps.credentials import Credential
 from booksync_apps.registry import USER_AGENT
+from booksync_testing.certificate import CERTIFICATE
 from registry_app import Pusher, command_of
 from registry_layouts import TinyImages
 from registry_proxy import Fault, Login, Proxy
-from registry_servers import CERTIFICATE, DockerRegistry, free_port
+from registry_servers import DockerRegistry, free_port
 
 AUTH, DATA = "booksync-api-auth", "booksync-api-data"
 USER, SECRET = "maman", "correct-horse"
@@ -211,7 +212,7 @@ def test_tls_with_an_unknown_certificate(pusher: Pusher, tmp_path: Path) -> None
         assert refused.code == 1
         assert f"{registry.address}: its certificate is not trusted" in refused.errors
         assert "SSL_CERT_FILE" in refused.errors
-        trusted = {"SSL_CERT_FILE": str(CERTIFICATE / "certificate.pem")}
+        trusted = {"SSL_CERT_FILE": str(CERTIFICATE)}
         assert pusher(f"{registry.address}/family", environment=trusted).code == 0
         assert pusher(f"{registry.address}/other", "--insecure").code == 0
         assert registry.tags(f"other/{AUTH}") == ["1.0.0", "latest"]

@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-CERTIFICATE = Path(__file__).parent / "certificate"
+from booksync_testing.certificate import CERTIFICATE, KEY
+
 START_LIMIT_S = 30
 
 
@@ -39,8 +40,8 @@ class DockerRegistry:
             | (
                 {
                     "tls": {
-                        "certificate": str(CERTIFICATE / "certificate.pem"),
-                        "key": str(CERTIFICATE / "key.pem"),
+                        "certificate": str(CERTIFICATE),
+                        "key": str(KEY),
                     }
                 }
                 if tls

@@ -1,0 +1,194 @@
+"""Measure how many bytes a change moves, and write bench/layers.md: `python3 bench/layers.py [WORD]...`.
+
+Each change is made in a copy of the checkout and built; then it is pushed to a registry on loopback that has what was
+built before. What is measured is what `nix run .#push` says that it has sent. With words, only the changes are replayed
+that have one of them in their name; the others stand as they were.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "nix/fetch"))
+
+from changes import CHANGES, Change  # noqa: E402 - after the path
+
+from booksync_fetch.cache import default_folder, open_cache  # noqa: E402
+from booksync_fetch.cli import Bootstrap  # noqa: E402
+from booksync_fetch.progress import format_bytes, say  # noqa: E402
+
+#: A line of a service's code: kB and seconds, build and push together.
+GOAL_BYTES, GOAL_S = 200_000, 5.0
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What a change has moved for one image.
+
+    :param sent: bytes sent to the registry
+    :param whole: bytes of both architectures' layers: what an image of a single layer each would send
+    :param build: seconds of nix build, in which other images of the same change may have been built already
+    :param push: seconds
+    """
+
+    change: str
+    image: str
+    sent: int
+    whole: int
+    build: float
+    push: float
+    date: str
+
+
+@contextmanager
+def registry(tools: Path) -> Iterator[str]:
+    """Run Debian's docker-registry on loopback and yield its address."""
+    libraries = next((tools / "usr/lib").glob("*-linux-gnu"))
+    loader = next(libraries.glob("ld-linux-*"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    with tempfile.TemporaryDirectory(prefix="registry-", dir=default_folder()) as folder:
+        configuration = {
+            "version": "0.1",
+            "log": {"level": "error"},
+            "storage": {"filesystem": {"rootdirectory": folder}},
+            "http": {"addr": address},
+        }
+        path = Path(folder) / "registry.yml"
+        path.write_text(json.dumps(configuration))  # JSON is YAML
+        command = [str(loader), "--library-path", str(libraries), str(tools / "usr/bin/docker-registry")]
+        with subprocess.Popen(
+            [*command, "serve", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                yield address
+            finally:
+                process.terminate()
+
+
+def copy_checkout(target: Path) -> None:
+    """Copy the files that git knows, as they are."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in filter(None, listed.split(b"\0")):
+        source, copy = ROOT / os.fsdecode(name), target / os.fsdecode(name)
+        if source.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy)
+
+
+def build(bootstrap: Bootstrap, image: str) -> tuple[Path, float]:
+    """Build an image and return its layouts and the seconds."""
+    started = time.monotonic()
+    attribute = f"packages.{bootstrap.system}.{image}"
+    (result,) = bootstrap.nix.build([attribute], link=bootstrap.project.root / f"result-{image}")
+    return result, time.monotonic() - started
+
+
+def push(program: str, images: Path, address: str) -> tuple[int, float]:
+    """Push layouts and return the bytes sent and the seconds."""
+    started = time.monotonic()
+    done = subprocess.run(
+        [program, f"{address}/bench", "--insecure"],
+        env=os.environ | {"BOOKSYNC_IMAGES": str(images)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.monotonic() - started
+    sent = re.search(r"(\d+) bytes sent in", done.stderr)
+    if done.returncode or sent is None:
+        raise SystemExit(f"push to {address} failed:\n{done.stderr}")
+    return int(sent[1]), seconds
+
+
+def replay(change: Change, before: Bootstrap, *, programs: dict[str, str], address: str) -> Iterator[Moved]:
+    """Make a change in a copy, and yield what it moves for each of its images."""
+    with tempfile.TemporaryDirectory(prefix="change-", dir=default_folder()) as folder:
+        copy_checkout(Path(folder))
+        with open_cache(default_folder()) as cache:
+            change.apply(Path(folder), cache)
+        after = Bootstrap(Path(folder))
+        for image in change.images:
+            push(programs[image], build(before, image)[0], address)
+            after.fetch([f"packages.{after.system}.{image}"])
+            result, built = build(after, image)
+            sent, pushed = push(programs[image], result, address)
+            architectures = json.loads((result / "digests.json").read_text())[image]["architectures"]
+            layers = {layer["digest"]: layer["size"] for part in architectures.values() for layer in part["layers"]}
+            today = datetime.now(UTC).date().isoformat()
+            yield Moved(change.name, image, sent, sum(layers.values()), round(built, 1), round(pushed, 1), today)
+            # the next change meets the images as they are here
+            push(programs[image], build(before, image)[0], address)
+
+
+def format_report(moved: Sequence[Moved]) -> str:
+    """Return the report as Markdown."""
+    order = [change.name for change in CHANGES]
+    lines = [
+        "# Bytes that a change moves",
+        "",
+        f"Made by `python3 bench/layers.py` on {len(os.sched_getaffinity(0))} cores: the change is built, and pushed to a",
+        "registry on loopback that has the images from before; beside it what one layer an architecture would move. The",
+        "bump of a wheel is replayed backwards, to the version before; packages come from sid. What the first image of a",
+        f"change has built is there for the next. The goal for a line of a service is {GOAL_S:g} s and",
+        f"{format_bytes(GOAL_BYTES)} for both architectures, build and push.",
+        "",
+        "| change | image | moved | in one layer | build | push |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {item.change} | `{item.image}` | {format_bytes(item.sent)} | {format_bytes(item.whole)} "
+        f"| {item.build:.1f} s | {item.push:.1f} s |"
+        for item in sorted(moved, key=lambda item: order.index(item.change))
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", metavar="WORD", nargs="*", help="replay only changes with one of these in their name")
+    words = parser.parse_args().words
+    chosen = [change for change in CHANGES if not words or any(word in change.name for word in words)]
+    kept = ROOT / "bench/layers.json"
+    moved = {
+        (item["change"], item["image"]): Moved(**item)
+        for item in (json.loads(kept.read_text()) if kept.exists() else [])
+        if any(change.name == item["change"] for change in CHANGES)
+    }
+    before = Bootstrap(ROOT)
+    images = sorted({image for change in chosen for image in change.images})
+    before.fetch([f"packages.{before.system}.{image}" for image in images])
+    programs = {}
+    for image in images:
+        build(before, image)
+        app = f"apps.{before.system}.push-{image}.program"
+        programs[image] = before.nix.run("nix", ["eval", "--raw", f".#{app}"])
+        before.nix.run("nix", ["run", f".#push-{image}", "--", "--help"])  # builds it
+    with registry(before.tools()) as address:
+        for change in chosen:
+            say(f"layers: {change.name}")
+            for item in replay(change, before, programs=programs, address=address):
+                say(f"layers: {item.image}: {format_bytes(item.sent)}, {item.build + item.push:.1f} s")
+                moved[item.change, item.image] = item
+                kept.write_text(json.dumps([asdict(entry) for entry in moved.values()], indent=1) + "\n")
+    (ROOT / "bench/layers.md").write_text(format_report(list(moved.values())))
+    print(ROOT / "bench/layers.md")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,249 @@
+"""`nix run .#load` gives a container engine the host's image, whole, under the names of the guide, or says why not.
+
+No engine runs where these tests do: a stand-in with the command line of docker and podman keeps what it is given, and
+skopeo, which shares podman's reader, says what is in it.
+"""
+
+import io
+import json
+import stat
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from booksync_apps import load
+from booksync_apps.errors import AppError
+from registry_app import Outcome, command_of
+from registry_layouts import TinyImages
+
+AUTH, DATA = "booksync-api-auth", "booksync-api-data"
+
+#: Keeps archives in its folder, and the ids of images in a file a name; misbehaves as the file `order` there says.
+ENGINE = """\
+#!{shell}
+export PATH=/usr/bin:/bin
+cd {state} || exit 1
+order=$({run} cat order)
+case "$1" in
+version | info)
+  if [ "$order" = away ]; then
+    printf 'one\\nCannot connect to the daemon. Is it running?\\n' >&2
+    exit 1
+  fi
+  {run} cat architecture
+  ;;
+image) # inspect --format {{{{.Id}}}} NAME
+  [ -e "$5" ] || exit 1
+  printf %s {prefix}
+  {run} cat "$5"
+  ;;
+load)
+  if [ "$order" = full ]; then
+    {run} head -c 1000 > part
+    printf 'open /var/lib/x\\nwrite: no space left on device\\n' >&2
+    exit 1
+  fi
+  count=$({run} ls | {run} grep -c archive-)
+  {run} cat > "archive-$count.tar"
+  {run} tar -xf "archive-$count.tar" manifest.json
+  id=$({run} sed 's/.*"Config": "\\([0-9a-f]*\\).json".*/\\1/' manifest.json)
+  for name in $({run} sed 's/.*"RepoTags": \\[\\([^]]*\\)\\].*/\\1/; s/[",]/ /g' manifest.json); do
+    [ "$order" = forgetful ] || printf %s "$id" > "$name"
+  done
+  ;;
+esac
+"""
+
+
+@dataclass
+class FakeEngine:
+    """A stand-in for docker or podman."""
+
+    state: Path
+
+    @property
+    def archives(self) -> list[Path]:
+        """What it was given, in order."""
+        return sorted(self.state.glob("archive-*"))
+
+
+@dataclass
+class Loader:
+    """Runs the app in this process."""
+
+    environment: dict[str, str]
+    home: Path
+    shell: list[str]
+
+    def __call__(self, *arguments: str) -> Outcome:
+        output, errors = io.StringIO(), io.StringIO()
+        code = 0
+        try:
+            load.load(arguments, environment=self.environment, output=output, errors=errors)
+        except AppError as error:
+            errors.write(f"load: {error}\n")
+            code = error.exit_code
+        return Outcome(code=code, output=output.getvalue(), errors=errors.getvalue())
+
+    def install(self, name: str, *, architecture: str = "amd64") -> FakeEngine:
+        """Put an engine on the path."""
+        state = self.home / f"{name}-state"
+        state.mkdir()
+        (state / "architecture").write_text(architecture)
+        (state / "order").touch()
+        program = self.home / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        prefix = "sha256:" if name == "docker" else ""
+        # busybox is all that there is in a build sandbox
+        run = self.shell[0] if len(self.shell) > 1 else ""
+        script = ENGINE.format(shell=" ".join(self.shell), run=run, state=state, prefix=prefix)
+        program.write_text(script)
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        return FakeEngine(state)
+
+
+@pytest.fixture
+def loader(tmp_path: Path, images: TinyImages) -> Loader:
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {"BOOKSYNC_IMAGES": str(images.directory), "PATH": str(home / "bin")}
+    return Loader(environment, home, command_of("BOOKSYNC_SHELL", "sh"))
+
+
+def test_docker_gets_every_image_under_the_guides_names(loader: Loader) -> None:
+    engine = loader.install("docker")
+    done = loader()
+    assert done.code == 0, done.errors
+    assert done.output.splitlines() == [f"{name}:{tag}" for name in (AUTH, DATA) for tag in ("latest", "1.0.0")]
+    assert len(engine.archives) == 2
+    assert "into docker" in done.errors
+
+
+def test_named_images_go_to_the_named_engine(loader: Loader) -> None:
+    docker, podman = loader.install("docker"), loader.install("podman")
+    done = loader("podman", "data")
+    assert done.output.splitlines() == [f"{DATA}:latest", f"{DATA}:1.0.0"]
+    assert (len(docker.archives), len(podman.archives)) == (0, 1)
+
+
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+def test_the_architecture_is_that_of_the_engine(loader: Loader, images: TinyImages, architecture: str) -> None:
+    engine = loader.install("docker", architecture=architecture)
+    assert loader("auth").code == 0
+    config = images.digests[AUTH]["architectures"][architecture]["config"]["digest"]
+    assert (engine.state / f"{AUTH}:latest").read_text() == config.removeprefix("sha256:")
+
+
+def test_the_archive_has_the_layers_as_they_are(loader: Loader, images: TinyImages) -> None:
+    engine = loader.install("docker")
+    loader("auth")
+    expected = images.digests[AUTH]["architectures"]["amd64"]
+    with tarfile.open(engine.archives[0]) as archive:
+        names = archive.getnames()
+        file = archive.extractfile("manifest.json")
+        assert file is not None
+        (description,) = json.load(file)
+        assert description["RepoTags"] == [f"{AUTH}:latest", f"{AUTH}:1.0.0"]
+        assert set(names) == {"manifest.json", description["Config"], *description["Layers"]}
+        assert [name.removesuffix(".tar.gz") for name in description["Layers"]] == [
+            layer["digest"].removeprefix("sha256:") for layer in expected["layers"]
+        ]
+        for name in names[1:]:
+            blob = images.directory / AUTH / "blobs/sha256" / name.partition(".")[0]
+            content = archive.extractfile(name)
+            assert content is not None
+            assert content.read() == blob.read_bytes()
+
+
+@pytest.mark.parametrize("tag", ["latest", "1.0.0"])
+def test_another_reader_finds_the_image(loader: Loader, images: TinyImages, skopeo: list[str], tag: str) -> None:
+    engine = loader.install("podman")
+    loader("auth")
+    source = f"docker-archive:{engine.archives[0]}:{AUTH}:{tag}"
+    shown = subprocess.run(
+        [*skopeo, "inspect", "--raw", source], capture_output=True, text=True, check=False, cwd=loader.home
+    )
+    assert shown.returncode == 0, shown.stderr
+    manifest = json.loads(shown.stdout)
+    expected = images.digests[AUTH]["architectures"]["amd64"]
+    assert manifest["config"]["digest"] == expected["config"]["digest"]
+    # docker's archives are read as uncompressed layers
+    assert [layer["digest"] for layer in manifest["layers"]] == [layer["diffID"] for layer in expected["layers"]]
+
+
+@pytest.mark.parametrize("name", ["docker", "podman"])
+def test_what_the_engine_has_is_not_loaded_again(loader: Loader, name: str) -> None:
+    engine = loader.install(name)
+    first = loader("auth")
+    again = loader("auth")
+    assert again.output == first.output
+    assert "has it already" in again.errors
+    assert len(engine.archives) == 1
+    (engine.state / f"{AUTH}:latest").write_text("an older image")
+    loader("auth")
+    assert len(engine.archives) == 2
+
+
+def test_no_engine_is_one_line_that_says_why(loader: Loader) -> None:
+    done = loader()
+    assert done.code == 1
+    assert done.errors == "load: no container engine is running (docker is not installed; podman is not installed)\n"
+    engine = loader.install("docker")
+    (engine.state / "order").write_text("away")
+    done = loader()
+    assert done.errors == (
+        "load: no container engine is running "
+        "(docker: Cannot connect to the daemon. Is it running?; podman is not installed)\n"
+    )
+    assert done.output == ""
+
+
+def test_an_engine_that_does_not_run_is_passed_over_unless_it_was_asked_for(loader: Loader) -> None:
+    docker, podman = loader.install("docker"), loader.install("podman")
+    (docker.state / "order").write_text("away")
+    assert loader("auth").code == 0
+    assert len(podman.archives) == 1
+    assert loader("docker", "auth").code == 1
+
+
+def test_a_full_disk_is_said_in_the_engines_words(loader: Loader) -> None:
+    engine = loader.install("docker")
+    (engine.state / "order").write_text("full")
+    done = loader("auth")
+    assert done.code == 1
+    assert "docker load: write: no space left on device" in done.errors
+    assert done.output == ""
+    (engine.state / "order").write_text("")
+    assert loader("auth").code == 0
+
+
+def test_an_engine_that_keeps_nothing_is_found_out(loader: Loader) -> None:
+    engine = loader.install("docker")
+    (engine.state / "order").write_text("forgetful")
+    done = loader("auth")
+    assert done.code == 1
+    assert f"there is no image {AUTH}:latest" in done.errors
+
+
+def test_an_architecture_without_an_image_is_named(loader: Loader) -> None:
+    loader.install("docker", architecture="riscv64")
+    done = loader("auth")
+    assert done.code == 1
+    assert "expected an image for riscv64, as the engine runs, got amd64, arm64" in done.errors
+
+
+def test_variants_get_their_ending(loader: Loader, images: TinyImages) -> None:
+    images.add("booksync-api-prediction-onnx", layers={"base": 1000})
+    loader.install("docker")
+    done = loader("prediction-onnx")
+    assert done.output.splitlines() == ["booksync-api-prediction:latest-onnx", "booksync-api-prediction:1.0.0-onnx"]
+
+
+def test_an_unknown_image_is_wrong_usage(loader: Loader) -> None:
+    loader.install("docker")
+    done = loader("nothing")
+    assert done.code == 2
+    assert "there is no image 'nothing'" in done.errors
