@@ -39,8 +39,8 @@ _CODES = {
     503: "unavailable",
 }
 
-# PostgreSQL, appendix A: classes 08 and 57, and lock_not_available
-_PASSING_STATES = ("08", "53", "57", "55P03")
+# PostgreSQL, appendix A: no connection, another transaction in the way, full, shut down, and lock_not_available
+_PASSING_STATES = ("08", "40", "53", "57", "55P03")
 
 # attributes of asyncpg's errors
 _PLACES = ("table_name", "column_name", "constraint_name")
