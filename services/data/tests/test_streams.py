@@ -117,7 +117,7 @@ async def test_killed_in_the_middle_of_an_import(
 
 OPEN = """
     SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-    AND application_name = 'booksync-api-data' AND state LIKE 'idle in transaction%'
+    AND application_name = 'booksync-api-data' AND state <> 'idle'
 """
 WRITTEN = f"SELECT EXISTS (SELECT FROM data.volume_extra) OR ({OPEN} AND backend_xid IS NOT NULL) > 0"
 
