@@ -133,14 +133,15 @@ async def test_a_client_that_goes_away_ends_the_query(data_url: URL, running_api
     del running_api
     await empty(data_url)
     async with run_process(data_url, tmp_path / "log") as (running, user), make_client(running) as client:
-        await client.post(f"{VOLUMES}/import", content=make_rows(5000, text="x" * 10_000), headers=CSV)
+        await client.post(f"{VOLUMES}/import", content=make_rows(2000, text="x" * 10_000), headers=CSV)
         async with client.stream("GET", f"{VOLUMES}/export", headers=user) as answer:
-            await anext(answer.aiter_raw())
+            chunks = answer.aiter_raw()
+            await anext(chunks)
             assert await execute(data_url, OPEN) == 1
         async with asyncio.timeout(PATIENCE):
             while await execute(data_url, OPEN) != 0:
                 await asyncio.sleep(0.05)
         # and the connection is good for others
-        assert (await client.get(f"{VOLUMES}/stats", headers=user)).json()["volumes"] == 5000
+        assert (await client.get(f"{VOLUMES}/stats", headers=user)).json()["volumes"] == 2000
         errors = [line for line in running.log() if line.get("level") == "ERROR"]
         assert errors == []
