@@ -1,4 +1,4 @@
-"""What the Data API is measured against: FastAPI and asyncpg with nothing between them, and nobody asked who it is."""
+"""What FastAPI and asyncpg do without us: one SELECT an endpoint. DATABASE_URL and PORT say where."""
 
 import os
 from collections.abc import AsyncIterator
@@ -8,18 +8,19 @@ from uuid import UUID
 
 import asyncpg
 import uvicorn
-from fastapi import Body, FastAPI
+from fastapi import Body, FastAPI, Request
 
+#: What the Data API answers with.
 COLUMNS = """volume_id, object_id, nb_pages, length, height, width, weight, extra_info, source,
     length_cm, height_cm, width_cm, weight_g, locked_fields, version, created_at, updated_at"""
-GET = f"SELECT {COLUMNS} FROM data.volume_extra WHERE volume_id = $1 AND deleted_at IS NULL"  # noqa: S608
-LOOKUP = f"SELECT {COLUMNS} FROM data.volume_extra WHERE volume_id = ANY($1) AND deleted_at IS NULL"  # noqa: S608
+VOLUME = f"SELECT {COLUMNS} FROM data.volume_extra WHERE volume_id = $1 AND deleted_at IS NULL"
+VOLUMES = f"SELECT {COLUMNS} FROM data.volume_extra WHERE volume_id = ANY($1) AND deleted_at IS NULL"
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Open the pool, which is as large as the service's."""
-    async with asyncpg.create_pool(os.environ["BARE_URL"], min_size=10, max_size=10) as pool:
+    """Have a pool as large as the services'."""
+    async with asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=10, max_size=10) as pool:
         app.state.pool = pool
         yield
 
@@ -27,17 +28,23 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(lifespan=lifespan)
 
 
-@app.get("/one/{volume_id}")
-async def get_one(volume_id: UUID) -> dict[str, Any]:
-    """Answer with a row."""
-    return dict(await app.state.pool.fetchrow(GET, volume_id))
+@app.get("/select")
+async def select(request: Request) -> dict[str, int]:
+    """Select one value."""
+    return {"value": await request.app.state.pool.fetchval("SELECT 1")}
 
 
-@app.post("/lookup")
-async def look_up(ids: Annotated[list[UUID], Body(embed=True)]) -> list[dict[str, Any]]:
-    """Answer with rows."""
-    return [dict(row) for row in await app.state.pool.fetch(LOOKUP, ids)]
+@app.get("/volume/{volume_id}")
+async def get_volume(request: Request, volume_id: UUID) -> dict[str, Any]:
+    """Select a volume."""
+    return dict(await request.app.state.pool.fetchrow(VOLUME, volume_id))
+
+
+@app.post("/volumes")
+async def get_volumes(request: Request, ids: Annotated[list[UUID], Body(embed=True)]) -> list[dict[str, Any]]:
+    """Select volumes."""
+    return [dict(row) for row in await request.app.state.pool.fetch(VOLUMES, ids)]
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), log_level="warning", access_log=False)
+    uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), access_log=False, log_level="warning")

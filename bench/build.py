@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "nix/fetch"))
 
 from booksync_fetch.nix import Nix  # noqa: E402 - it is no installed package
+from booksync_fetch.plan import list_wanted  # noqa: E402
 from booksync_fetch.progress import format_bytes  # noqa: E402
 
 #: Compressed sizes that the goals were set against, MB: python:3.12-slim alone, and postgres:17-bookworm.
@@ -31,7 +32,7 @@ def list_built(nix: Nix, attribute: str) -> list[str]:
     """Return the store paths that building an attribute makes, without the artifacts that are fetched."""
     closure = nix.run("nix-store", ["--query", "--requisites", *nix.find_derivations([attribute])]).split()
     outputs = set(nix.find_outputs([path for path in closure if path.endswith(".drv")]))
-    return sorted(outputs - {item.path for item in nix.find_wanted([attribute])})
+    return sorted(outputs - {item.path for item in list_wanted(nix.load_derivations([attribute]))})
 
 
 def build(nix: Nix, attribute: str) -> float:

@@ -6,7 +6,6 @@ and asyncpg alone (bench/bare.py), measured in turns in one run; those of batche
 
 import argparse
 import asyncio
-import itertools
 import json
 import os
 import random
@@ -16,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 from bare import COLUMNS
-from load import Load, Request, put_load
+from load import Load, make_request, run_load
 from sqlalchemy.engine import URL
 
 from booksync_service_testing.fake_auth import run_fake_auth
@@ -39,6 +38,7 @@ VOLUMES = "/api/v1/volume-extra"
 ROUNDS = 3
 SECONDS = 4.0
 CONCURRENT = 20
+REQUESTS = 2000
 BATCHES = 30
 FILE_ROWS = 100_000
 
@@ -71,7 +71,7 @@ class Setting:
 
     url: URL
     service: Running
-    bare: str
+    bare: int  # its port
     user: dict[str, str]
     ids: list[UUID]
 
@@ -95,38 +95,43 @@ async def connect(url: URL) -> asyncpg.Connection:
     return await asyncpg.connect(render(url.set(drivername="postgresql")))
 
 
-def ask_one(setting: Setting, *, headers: dict[str, str], base: str) -> Iterator[Request]:
+def ask_one(setting: Setting, *, base: str, headers: Sequence[str] = ()) -> list[bytes]:
     """Ask for one volume after the other."""
-    return (Request("GET", f"{base}/{random.choice(setting.ids)}", headers) for _ in itertools.count())  # noqa: S311
+    ids = random.choices(setting.ids, k=REQUESTS)  # noqa: S311
+    return [make_request("GET", f"{base}/{volume_id}", headers=headers) for volume_id in ids]
 
 
-def ask_hundred(setting: Setting, *, headers: dict[str, str], address: str) -> Iterator[Request]:
+def ask_hundred(setting: Setting, *, path: str, headers: Sequence[str] = ()) -> list[bytes]:
     """Ask for a hundred volumes at a time."""
-    headers = {**headers, "Content-Type": "application/json"}
-    for _ in itertools.count():
-        ids = [str(volume_id) for volume_id in random.sample(setting.ids, 100)]
-        yield Request("POST", address, headers, json.dumps({"ids": ids}).encode())
+    headers = [*headers, "Content-Type: application/json"]
+    bodies = (json.dumps({"ids": [str(found) for found in random.sample(setting.ids, 100)]}) for _ in range(REQUESTS))
+    return [make_request("POST", path, headers=headers, body=body.encode()) for body in bodies]
 
 
 async def measure_queries(setting: Setting) -> list[Figure]:
     """Put load on the service and on the bare application, in turns."""
-    one = setting.address()
-    fresh = {**setting.user, "If-None-Match": '"1"'}
-    loads: dict[str, list[Load]] = {name: [] for name in ("one", "fresh", "bare", "hundred", "bare hundred")}
+    user = [f"{name}: {value}" for name, value in setting.user.items()]
+    requests = {
+        "bare": ask_one(setting, base="/volume"),
+        "one": ask_one(setting, base=VOLUMES, headers=user),
+        "fresh": ask_one(setting, base=VOLUMES, headers=[*user, 'If-None-Match: "1"']),
+        "bare hundred": ask_hundred(setting, path="/volumes"),
+        "hundred": ask_hundred(setting, path=f"{VOLUMES}/lookup", headers=user),
+    }
+    loads: dict[str, list[Load]] = {name: [] for name in requests}
     for _ in range(ROUNDS):
-        for name, requests, status in (
-            ("bare", ask_one(setting, headers={}, base=f"{setting.bare}/one"), 200),
-            ("one", ask_one(setting, headers=setting.user, base=one), 200),
-            ("fresh", ask_one(setting, headers=fresh, base=one), 304),
-            ("bare hundred", ask_hundred(setting, headers={}, address=f"{setting.bare}/lookup"), 200),
-            ("hundred", ask_hundred(setting, headers=setting.user, address=f"{one}/lookup"), 200),
-        ):
-            loads[name].append(await put_load(requests, concurrent=CONCURRENT, seconds=SECONDS, status=status))
+        for name, asked in requests.items():
+            port = setting.bare if name.startswith("bare") else setting.service.port
+            load = await run_load(port, asked, concurrent=CONCURRENT, seconds=SECONDS)
+            if load.statuses.keys() != {304 if name == "fresh" else 200}:
+                message = f"{name}: {load.statuses}"
+                raise RuntimeError(message)
+            loads[name].append(load)
 
     def figure(name: str, words: str, beside: str, goal: str) -> Figure:
         rate = statistics.median(load.rate for load in loads[name])
         reference = statistics.median(load.rate for load in loads[beside])
-        slowest = statistics.median(load.quantile(0.99) for load in loads[name])
+        slowest = statistics.median(load.percentile(99) for load in loads[name])
         measured = f"{rate:,.0f}/s, p99 {slowest:.0f} ms"
         return Figure(words, measured, goal, f"{rate / reference:.2f} of {reference:,.0f}/s")
 
@@ -201,7 +206,7 @@ async def measure_export(setting: Setting, client: httpx.AsyncClient) -> Figure:
     connection = await connect(setting.url)
     begun = time.perf_counter()
     async with connection.transaction():
-        query = f"SELECT {COLUMNS} FROM data.volume_extra WHERE deleted_at IS NULL ORDER BY volume_id"  # noqa: S608
+        query = f"SELECT {COLUMNS} FROM data.volume_extra WHERE deleted_at IS NULL ORDER BY volume_id"
         async for _ in connection.cursor(query, prefetch=200):
             pass
     bare = time.perf_counter() - begun
@@ -212,16 +217,16 @@ async def measure_export(setting: Setting, client: httpx.AsyncClient) -> Figure:
 
 
 @contextmanager
-def run_bare(url: URL) -> Iterator[str]:
-    """Run the bare application, and return its address."""
+def run_bare(url: URL) -> Iterator[int]:
+    """Run the bare application, and return its port."""
     port = find_free_port()
-    environment = build_environment({"BARE_URL": render(url.set(drivername="postgresql")), "PORT": str(port)})
+    environment = build_environment({"DATABASE_URL": render(url.set(drivername="postgresql")), "PORT": str(port)})
     with subprocess.Popen([sys.executable, str(ROOT / "bench/bare.py")], env=environment) as process:
         try:
             address = f"http://127.0.0.1:{port}"
             with httpx.Client(timeout=60, transport=httpx.HTTPTransport(retries=10)) as client:
                 client.get(f"{address}/openapi.json")
-            yield address
+            yield port
         finally:
             process.kill()
 

@@ -1,83 +1,90 @@
-"""Put load on a server: requests over connections that stay, and what their answers took."""
+"""Requests as fast as a server answers them: plain HTTP/1.1 over kept connections, so that the client costs little."""
 
 import asyncio
-import statistics
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 
-@dataclass(frozen=True)
-class Request:
-    """A request to a server."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-    def encode(self) -> bytes:
-        """Write it as HTTP/1.1."""
-        parts = urlsplit(self.url)
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-        headers = {"Host": parts.netloc, **self.headers, "Content-Length": str(len(self.body))}
-        lines = [f"{self.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-        return "\r\n".join(lines).encode() + b"\r\n\r\n" + self.body
-
-
-@dataclass(frozen=True)
+@dataclass
 class Load:
-    """What a load came to."""
+    """What a server has done: seconds of each answer, by status, and of all together."""
 
-    requests: int
-    seconds: float
-    times: Sequence[float]  # s, of each, in ascending order
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    statuses: dict[int, int] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
         """Answers a second."""
-        return self.requests / self.seconds
+        return len(self.latencies) / self.seconds
 
-    def quantile(self, share: float) -> float:
-        """Return the time in which a share of the answers came, ms."""
-        return 1000 * self.times[min(len(self.times) - 1, int(share * len(self.times)))]
-
-    @property
-    def median(self) -> float:
-        """Of the times, ms."""
-        return 1000 * statistics.median(self.times)
+    def percentile(self, percent: float) -> float:
+        """Return the time (ms) that so many of a hundred answers took at most."""
+        ordered = sorted(self.latencies)
+        return 1000 * ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, status: int) -> None:
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    lines = head.decode("latin-1").split("\r\n")
-    if int(lines[0].split(" ")[1]) != status:
-        message = f"{lines[0]}, not {status}"
-        raise RuntimeError(message)
-    headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
-    await reader.readexactly(int(headers.get("content-length", "0")))
+def make_request(method: str, path: str, *, headers: Sequence[str] = (), body: bytes = b"") -> bytes:
+    """Write a request."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
-async def put_load(requests: Iterator[Request], *, concurrent: int, seconds: float, status: int = 200) -> Load:
-    """Ask for some time.
+class Client:
+    """One connection, which is opened again when it is lost."""
 
-    :param requests: without an end; all for one server.
-    :param status: that each answer has to have.
-    """
-    times: list[float] = []
-    end = time.perf_counter() + seconds
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def send(self, request: bytes) -> tuple[int, bytes]:
+        """Send a request and return the answer's status and body."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = self._streams
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = int(head[9:12])
+        lower = head.lower()
+        start = lower.find(b"content-length:")
+        length = int(lower[start + 15 : lower.index(b"\r", start)]) if start >= 0 else 0
+        return status, await reader.readexactly(length)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._streams is not None:
+            self._streams[1].close()
+
+
+async def run_load(
+    port: int, requests: Sequence[bytes], *, concurrent: int, seconds: float = 0, count: int = 0
+) -> Load:
+    """Send requests, in turn, for some seconds or until there were so many."""
+    load = Load()
+    begun = time.perf_counter()
+    sent = 0
+
+    def is_over() -> bool:
+        return sent >= count if count else time.perf_counter() - begun >= seconds
 
     async def work() -> None:
-        parts = urlsplit(next(requests).url)
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=2**24)
-        while (begun := time.perf_counter()) < end:
-            await _ask(reader, writer, next(requests).encode(), status)
-            times.append(time.perf_counter() - begun)
-        writer.close()
-        await writer.wait_closed()
+        nonlocal sent
+        client = Client(port)
+        try:
+            while not is_over():
+                request = requests[sent % len(requests)]
+                sent += 1
+                started = time.perf_counter()
+                status, _ = await client.send(request)
+                load.latencies.append(time.perf_counter() - started)
+                load.statuses[status] = load.statuses.get(status, 0) + 1
+        finally:
+            client.close()
 
-    begun = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(concurrent)))
-    return Load(len(times), time.perf_counter() - begun, sorted(times))
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrent):
+            group.create_task(work())
+    load.seconds = time.perf_counter() - begun
+    return load

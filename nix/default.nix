@@ -21,16 +21,29 @@ let
   );
   builders = import ./builders { inherit lib locks platform; };
   images = import ./images { inherit lib locks builders; };
-  variedImages = import ./images {
-    inherit lib locks;
-    builders = import ./builders {
-      inherit lib locks platform;
-      isVaried = true;
+  # the images as other builders make them
+  imagesBy =
+    arguments:
+    import ./images {
+      inherit lib locks;
+      builders = import ./builders ({ inherit lib locks platform; } // arguments);
     };
-  };
+  variedImages = imagesBy { isVaried = true; };
+  zstdImages = imagesBy { compression = "zstd"; };
 in
 {
-  packages = images.packages // import ./develop.nix { inherit locks platform builders; };
+  packages =
+    images.packages
+    // {
+      images-zstd = zstdImages.packages.images;
+    }
+    // builtins.listToAttrs (
+      map (name: {
+        name = "${name}-zstd";
+        value = zstdImages.packages.${name};
+      }) images.names
+    )
+    // import ./develop.nix { inherit locks platform builders; };
   inherit
     (import ./checks {
       inherit

@@ -1,5 +1,5 @@
-# What `./bootstrap venv` links together: the locked CPython and wheels, without torch and CUDA's 4 GB; and the programs that
-# `./bootstrap reproduce` runs.
+# What `./bootstrap venv` links together: the locked CPython and wheels, without torch and CUDA's 4 GB; and the programs
+# that images are run with by `./bootstrap reproduce` and bench.
 {
   locks,
   platform,
@@ -20,6 +20,7 @@ let
   ];
 in
 {
+  dev-busybox = builders.busybox;
   dev-python = builders.python.tree;
   dev-tools = builders.testTools;
   dev-site = builders.mkWheelTree {

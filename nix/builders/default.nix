@@ -5,6 +5,8 @@
   platform,
   # whether steps run as on a machine with other habits, which must not show in what they make
   isVaried ? false,
+  # of layers: gzip, or zstd
+  compression ? "gzip",
 }:
 lib.fix {
   arguments = {
@@ -13,6 +15,7 @@ lib.fix {
       locks
       platform
       isVaried
+      compression
       ;
   };
   files = {

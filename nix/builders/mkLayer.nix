@@ -16,17 +16,22 @@
   goTools,
   buildTools,
   debianCommand,
+  compression,
 }:
 {
   name,
   tree,
   permissions ? { },
 }:
+let
+  compressor = (import ./compressions.nix).${compression};
+in
 mkPython {
   name = "layer-${name}";
   module = "layer";
   layerName = name;
   inherit tree permissions;
   nix2container = "${goTools}/bin/nix2container";
-  pigz = debianCommand buildTools "usr/bin/pigz";
+  inherit (compressor) mediaType;
+  compress = debianCommand buildTools "usr/bin/${compressor.program}" ++ compressor.arguments;
 }

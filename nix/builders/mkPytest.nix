@@ -2,12 +2,13 @@
   Run pytest on the builder's CPython with locked wheels.
 
   # Type
-  mkPytest :: { name, tests, sources ? {}, groups ? [ "test" ], env ? {}, pythonPath ? [] } -> Derivation
+  mkPytest :: { name, tests, sources ? {}, groups ? [ "test" ], wheels ? [], env ? {}, pythonPath ? [] } -> Derivation
 
   # Arguments
   tests: paths below the source root to run
   sources: path below the source root -> source; what the tests and the code under test need
   groups: groups of nix/lock/wheels.json
+  wheels: names of more wheels
   env: environment variables
   pythonPath: paths below the source root that modules are imported from
 */
@@ -23,6 +24,7 @@
   tests,
   sources ? { },
   groups ? [ "test" ],
+  wheels ? [ ],
   env ? { },
   pythonPath ? [ ],
 }:
@@ -42,12 +44,21 @@ mkPython {
       path = source;
     }
   ) sources;
-  site = map (
-    group:
-    mkWheelTree {
-      name = "wheels-${group}-${platform.architecture}";
-      inherit (platform) architecture;
-      wheels = locks.wheels.groups.${group}.${platform.architecture};
-    }
-  ) groups;
+  site =
+    map (
+      group:
+      mkWheelTree {
+        name = "wheels-${group}-${platform.architecture}";
+        inherit (platform) architecture;
+        wheels = locks.wheels.groups.${group}.${platform.architecture};
+      }
+    ) groups
+    ++ map (
+      wheel:
+      mkWheelTree {
+        name = "wheel-${wheel}-${platform.architecture}";
+        inherit (platform) architecture;
+        wheels = [ wheel ];
+      }
+    ) wheels;
 }

@@ -1,5 +1,5 @@
 # `.#push` against a real registry on loopback: its errors with tiny images, and the light images of the flake as they are;
-# `.#load` into stand-ins of container engines.
+# `.#load` into stand-ins of container engines; `.#database` with the image that it runs.
 {
   platform,
   builders,
@@ -12,6 +12,7 @@ let
   light = map (name: images.packages.${name}) (filter (name: !(heavy ? ${name})) images.names);
 
   mkPush = import ../apps/mkPush.nix { inherit platform builders; };
+  mkDatabase = import ../apps/mkDatabase.nix { inherit platform builders; };
   command = program: toJSON (builders.debianCommand testTools "usr/bin/${program}");
 
   # two checks, so that only one of them waits for images
@@ -19,10 +20,11 @@ let
     {
       name,
       tests,
+      groups ? [ "test" ],
       env ? { },
     }:
     builders.mkPytest {
-      inherit name;
+      inherit name groups;
       tests = map (test: "tests/apps/test_${test}.py") tests;
       sources = {
         "pyproject.toml" = ../../pyproject.toml;
@@ -47,6 +49,18 @@ let
     };
 in
 {
+  apps-database = mkCheck {
+    name = "apps-database";
+    tests = [ "database" ];
+    # asyncpg, as the services have it
+    groups = [
+      "test"
+      "auth"
+    ];
+    env.BOOKSYNC_DATABASE = "${
+      mkDatabase { image = images.byArchitecture.booksync-postgres.${platform.architecture}; }
+    }/bin/database";
+  };
   apps-load = mkCheck {
     name = "apps-load";
     tests = [ "load" ];

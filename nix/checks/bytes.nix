@@ -1,60 +1,67 @@
 # Bytes of layers, configs, manifests and indexes: unit tests of the steps, and a tiny image with a known digest.
-{ builders, lib }:
+{
+  builders,
+  lib,
+  locks,
+  platform,
+}:
 let
-  golden = builders.mkImages {
-    name = "golden-image";
-    version = "1";
-    images.tiny = {
-      annotations."org.opencontainers.image.title" = "tiny";
-      architectures = map (
-        platform:
-        builders.mkImage {
-          name = "tiny";
-          inherit (platform) architecture;
-          created = "2026-01-01T00:00:00Z";
-          annotations = { };
-          config.User = "65532:65532";
-          layers = [
-            (builders.mkLayer {
-              name = "tiny";
-              tree = builders.mkFilesTree {
+  goldenOf =
+    builders:
+    builders.mkImages {
+      name = "golden-image";
+      version = "1";
+      images.tiny = {
+        annotations."org.opencontainers.image.title" = "tiny";
+        architectures = map (
+          platform:
+          builders.mkImage {
+            name = "tiny";
+            inherit (platform) architecture;
+            created = "2026-01-01T00:00:00Z";
+            annotations = { };
+            config.User = "65532:65532";
+            layers = [
+              (builders.mkLayer {
                 name = "tiny";
-                files = {
-                  "usr/bin/hello" = {
-                    source = ../../tests/bytes/fixture/hello;
-                    executable = true;
+                tree = builders.mkFilesTree {
+                  name = "tiny";
+                  files = {
+                    "usr/bin/hello" = {
+                      source = ../../tests/bytes/fixture/hello;
+                      executable = true;
+                    };
+                    "etc/accents-é.txt".source = ../../tests/bytes/fixture/accents.txt;
                   };
-                  "etc/accents-é.txt".source = ../../tests/bytes/fixture/accents.txt;
+                  folders = [
+                    "tmp"
+                    "var/lib/data"
+                  ];
                 };
-                folders = [
-                  "tmp"
-                  "var/lib/data"
-                ];
-              };
-              permissions = {
-                tmp = {
-                  mode = "1777";
-                  owner = {
-                    name = "root";
-                    uid = 0;
-                    gid = 0;
+                permissions = {
+                  tmp = {
+                    mode = "1777";
+                    owner = {
+                      name = "root";
+                      uid = 0;
+                      gid = 0;
+                    };
+                  };
+                  "var/lib/data" = {
+                    mode = "0700";
+                    owner = {
+                      name = "postgres";
+                      uid = 999;
+                      gid = 999;
+                    };
                   };
                 };
-                "var/lib/data" = {
-                  mode = "0700";
-                  owner = {
-                    name = "postgres";
-                    uid = 999;
-                    gid = 999;
-                  };
-                };
-              };
-            })
-          ];
-        }
-      ) (builtins.attrValues lib.platforms);
+              })
+            ];
+          }
+        ) (builtins.attrValues lib.platforms);
+      };
     };
-  };
 in
 {
   bytes-unit = builders.mkPytest {
@@ -66,7 +73,14 @@ in
     };
     pythonPath = [ "nix/builders" ];
     env = {
-      BOOKSYNC_GOLDEN = golden;
+      BOOKSYNC_GOLDEN = goldenOf builders;
+      BOOKSYNC_GOLDEN_ZSTD = goldenOf (
+        import ../builders {
+          inherit lib locks platform;
+          compression = "zstd";
+        }
+      );
+      BOOKSYNC_ZSTD = builtins.toJSON (builders.debianCommand builders.buildTools "usr/bin/zstd");
       BOOKSYNC_INSTALLER = builders.artifact "wheels amd64 installer";
     };
   };

@@ -30,6 +30,7 @@ let
       contracts = ./images.nix;
       servicesPytest = ./services.nix;
       apps = ./apps.nix;
+      postgres = ./postgres.nix;
       long = ./long.nix;
     };
   };
@@ -44,6 +45,7 @@ in
     // parts.style
     // parts.contracts
     // parts.servicesPytest
-    // parts.apps;
-  longChecks = parts.long;
+    // parts.apps
+    // parts.postgres.checks;
+  longChecks = parts.long // parts.postgres.longChecks;
 }

@@ -1,4 +1,4 @@
-# The database's image: base < PostgreSQL < pgvector < entry point and initialisation.
+# The database's image: base < locale < PostgreSQL < pgvector < entry point and initialisation.
 {
   lib,
   locks,
@@ -10,9 +10,34 @@ architecture:
 let
   selection = (import ./selection.nix).debian;
   data = "var/lib/postgresql/data";
+  share = "usr/local/share/booksync";
   owned = mode: {
     inherit mode;
     owner = users.postgres;
+  };
+
+  # of databases that the official image has made: libc's en_US.utf8, which nothing new here uses
+  locale = builders.mkLayer {
+    name = "locale-${architecture}";
+    tree = builders.mkDebianTree {
+      name = "locale-${architecture}";
+      inherit architecture;
+      packages = locks.debian.groups.locale.${architecture};
+      drop = selection.drop ++ [ "usr/lib/locale" ];
+      keep = map (path: "usr/lib/locale/${path}") [
+        "en_US.utf8"
+        # what its links lead to: Debian keeps equal files of its locales once
+        "aa_DJ.utf8/LC_COLLATE"
+        "aa_DJ.utf8/LC_CTYPE"
+        "aa_ET/LC_NUMERIC"
+        "bi_VU/LC_NAME"
+        "chr_US/LC_MEASUREMENT"
+        "chr_US/LC_MONETARY"
+        "chr_US/LC_PAPER"
+        "chr_US/LC_TELEPHONE"
+        "en_AG/LC_MESSAGES/SYS_LC_MESSAGES"
+      ];
+    };
   };
 
   postgresql = builders.mkLayer {
@@ -41,7 +66,14 @@ let
           source = ./postgres/docker-entrypoint.sh;
           executable = true;
         };
-        "usr/local/share/booksync/init-db.sql".source = ./postgres/init-db.sql;
+        "${share}/data-directory.sh".source = ./postgres/data-directory.sh;
+        "${share}/memory.sh".source = ./postgres/memory.sh;
+        "${share}/upgrade.sh".source = ./postgres/upgrade.sh;
+        "${share}/init-db.sql".source = ../../deploy/init-db.sql;
+        "${share}/init-db.sh" = {
+          source = ../../deploy/init-db.sh;
+          executable = true;
+        };
       };
       folders = [
         data
@@ -52,13 +84,15 @@ let
     permissions = {
       "var/lib/postgresql" = owned "0755";
       ${data} = owned "0700";
-      "run/postgresql" = owned "0755";
+      # the server may run as any user
+      "run/postgresql" = owned "1777";
     };
   };
 in
 {
   layers = [
     (base architecture)
+    locale
     postgresql
     pgvector
     entrypoint

@@ -1,5 +1,6 @@
 """What the byte tests find in their environment."""
 
+import json
 import os
 from pathlib import Path
 
@@ -17,6 +18,19 @@ def required(name: str) -> str:
 def golden_images() -> Path:
     """The ``images`` folder that the check has built of the tiny fixture."""
     return Path(required("BOOKSYNC_GOLDEN"))
+
+
+@pytest.fixture(scope="session")
+def zstd_images() -> Path:
+    """The same, compressed with zstd."""
+    return Path(required("BOOKSYNC_GOLDEN_ZSTD"))
+
+
+@pytest.fixture(scope="session")
+def zstd() -> list[str]:
+    """How to run zstd."""
+    command: list[str] = json.loads(required("BOOKSYNC_ZSTD"))
+    return command
 
 
 @pytest.fixture(scope="session")

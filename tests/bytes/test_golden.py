@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -28,13 +29,34 @@ def read_layer(layout: Path) -> bytes:
     return read_blob(layout, manifest["layers"][0]["digest"])
 
 
-def test_digests_are_the_golden_ones(golden_images: Path) -> None:
-    actual = json.loads((golden_images / "digests.json").read_text())
-    expected = json.loads(GOLDEN.read_text())
+def check_golden(images: Path, golden: Path) -> None:
+    actual = json.loads((images / "digests.json").read_text())
+    expected = json.loads(golden.read_text()) if golden.exists() else None
     assert actual == expected, (
         "The bytes of images changed. If that is meant, every digest of the next release changes: say so in the "
         "CHANGELOG and take the new ones with\n"
-        f"    cp {golden_images}/digests.json tests/bytes/golden.json"
+        f"    cp {images}/digests.json tests/bytes/{golden.name}"
+    )
+
+
+def test_digests_are_the_golden_ones(golden_images: Path) -> None:
+    check_golden(golden_images, GOLDEN)
+
+
+def test_digests_with_zstd_are_the_golden_ones(zstd_images: Path) -> None:
+    check_golden(zstd_images, GOLDEN.with_name("golden-zstd.json"))
+
+
+def test_layers_with_zstd_have_the_same_content(golden_images: Path, zstd_images: Path, zstd: list[str]) -> None:
+    (plain,), (other,) = (
+        json.loads((images / "digests.json").read_text())["tiny"]["architectures"]["amd64"]["layers"]
+        for images in (golden_images, zstd_images)
+    )
+    assert other["mediaType"] == "application/vnd.oci.image.layer.v1.tar+zstd"
+    assert other["diffID"] == plain["diffID"]
+    blob = read_blob(zstd_images / "tiny", other["digest"])
+    assert subprocess.run([*zstd, "-dc"], input=blob, capture_output=True, check=True).stdout == gzip.decompress(
+        read_blob(golden_images / "tiny", plain["digest"])
     )
 
 

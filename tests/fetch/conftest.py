@@ -29,6 +29,7 @@ class Resource:
 
     :param statuses: answered to the first requests instead of the file, one each
     :param cuts: after so many bytes the next answers end, one each, though they have said to be whole
+    :param stalls: after so many bytes the next answers wait until :attr:`Mirror.flow` is set, one each
     :param reset: cut by a reset instead of an orderly end
     :param ranges: whether Range is understood
     """
@@ -36,6 +37,7 @@ class Resource:
     content: bytes
     statuses: list[int]
     cuts: list[int]
+    stalls: list[int]
     reset: bool
     ranges: bool
 
@@ -44,6 +46,7 @@ class Mirror:
     """A Debian mirror, and what it was asked.
 
     :ivar ranges: the Range header of each request, None where there was none
+    :ivar flow: lets answers that have stalled go on
     """
 
     def __init__(self) -> None:
@@ -51,6 +54,7 @@ class Mirror:
         self.paths: list[str] = []
         self.ranges: list[str | None] = []
         self.lock = threading.Lock()
+        self.flow = threading.Event()
         self._server = _Server(self)
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -68,18 +72,42 @@ class Mirror:
         locked: bytes | None = None,
         statuses: Sequence[int] = (),
         cuts: Sequence[int] = (),
+        stalls: Sequence[int] = (),
         reset: bool = False,
         ranges: bool = True,
     ) -> Artifact:
         """Serve a package and return it as it is locked.
 
         :param locked: the content that the lock has, if another
-        :param statuses: as for Resource, like all that follow
+        :param statuses: as for :meth:`serve`, like all that follow
         """
         artifact = self.lock_package(name, content if locked is None else locked)
-        resource = Resource(content, statuses=[*statuses], cuts=[*cuts], reset=reset, ranges=ranges)
-        self.resources[f"/debian/{artifact.entry['path']}"] = resource
+        self.serve(
+            f"/debian/{artifact.entry['path']}",
+            content,
+            statuses=statuses,
+            cuts=cuts,
+            stalls=stalls,
+            reset=reset,
+            ranges=ranges,
+        )
         return artifact
+
+    def serve(
+        self,
+        path: str,
+        content: bytes,
+        *,
+        statuses: Sequence[int] = (),
+        cuts: Sequence[int] = (),
+        stalls: Sequence[int] = (),
+        reset: bool = False,
+        ranges: bool = True,
+    ) -> None:
+        """Serve a file; the parameters are those of Resource."""
+        self.resources[path] = Resource(
+            content, statuses=[*statuses], cuts=[*cuts], stalls=[*stalls], reset=reset, ranges=ranges
+        )
 
     def lock_package(self, name: str, content: bytes) -> Artifact:
         """Return a package that is locked, and not served."""
@@ -90,6 +118,7 @@ class Mirror:
 
     def stop(self) -> None:
         """Refuse connections from now on; again is no harm."""
+        self.flow.set()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -123,7 +152,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         body = resource.content[start:]
         cut = resource.cuts.pop(0) if resource.cuts else len(body)
-        self.answer(PARTIAL_CONTENT if start else OK, body[:cut], length=len(body))
+        stall = resource.stalls.pop(0) if resource.stalls else 0
+        self.answer(PARTIAL_CONTENT if start else OK, body[: stall or cut], length=len(body))
+        if stall:
+            self.wfile.flush()
+            self.server.mirror.flow.wait()
+            self.wfile.write(body[stall:cut])
         if resource.reset and cut < len(body):
             self.wfile.flush()
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -160,7 +194,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a proxy nor a mirror of this machine, and no waiting between attempts."""
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("DEBIAN_MIRROR", raising=False)
-    monkeypatch.setattr("booksync_fetch.debian.BACKOFF", SHORT_BACKOFF)
+    monkeypatch.setattr("booksync_fetch.download.BACKOFF", SHORT_BACKOFF)
 
 
 @pytest.fixture

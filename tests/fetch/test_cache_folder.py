@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from booksync_fetch.cache import Cache, default_folder, open_cache
+from booksync_fetch.cache import Cache, choose_nix_cache, default_folder, open_cache
 from booksync_fetch.errors import BootstrapError
 
 CONTENT = b"a package"
@@ -144,3 +144,24 @@ def test_the_folder_is_the_one_that_was_chosen(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert default_folder() == Path(folder)
+
+
+@pytest.mark.parametrize(("writable", "variables"), [(True, {}), (False, {"XDG_CACHE_HOME": "/big/disk"})])
+def test_nix_has_its_cache_beside_ours_where_the_home_is_read_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, writable: bool, variables: dict[str, str]
+) -> None:
+    asked: list[Path] = []
+
+    def access(path: Path, _: int) -> bool:
+        asked.append(path)
+        return writable
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("BOOKSYNC_CACHE", "/big/disk")
+    monkeypatch.setattr("booksync_fetch.cache.os.access", access)
+    assert choose_nix_cache() == variables
+    assert asked == [tmp_path]
+    (tmp_path / ".cache/nix").mkdir(parents=True)
+    choose_nix_cache()
+    assert asked[1] == tmp_path / ".cache/nix"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import errno
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from booksync_fetch.cache import Cache
-from booksync_fetch.debian import ATTEMPTS, SupersededError, download_package
+from booksync_fetch.cache import CHUNK_BYTES, Cache
+from booksync_fetch.debian import SupersededError, download_package
+from booksync_fetch.download import ATTEMPTS, AUTHORITIES, create_context
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.progress import Progress
 
@@ -18,6 +22,14 @@ if TYPE_CHECKING:
 
 CONTENT = bytes(range(256)) * 1000
 HALF = len(CONTENT) // 2
+WAIT_LIMIT_S = 10
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_file_arrives_whole_and_under_its_hash(mirror: Mirror, cache: Cache, progress: Progress) -> None:
@@ -46,8 +58,54 @@ def test_a_cut_download_goes_on_where_it_ended(mirror: Mirror, cache: Cache, pro
     assert progress.done_bytes == len(CONTENT)
 
 
+def test_a_connection_that_brings_little_by_little_is_not_given_up(
+    mirror: Mirror, cache: Cache, progress: Progress
+) -> None:
+    content = bytes(CHUNK_BYTES * (ATTEMPTS + 3))
+    artifact = mirror.add("hello", content, cuts=[CHUNK_BYTES] * (ATTEMPTS + 2))
+    path = download_package(artifact, cache, progress, bases=mirror.bases)
+    assert path.read_bytes() == content
+    assert len(mirror.ranges) == ATTEMPTS + 3
+
+
+def test_what_comes_slowly_is_kept_at_once(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.add("hello", CONTENT, stalls=[HALF])
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(download_package, artifact, cache, progress, bases=mirror.bases)
+        partial = cache.partial(artifact.sha256)
+        wait_until(lambda: partial.exists() and partial.stat().st_size == HALF)
+        assert not running.done()
+        mirror.flow.set()
+        assert running.result(WAIT_LIMIT_S).read_bytes() == CONTENT
+    assert mirror.ranges == [None]
+
+
+def test_an_interrupted_download_ends_at_once_and_keeps_what_has_come(
+    mirror: Mirror, cache: Cache, progress: Progress
+) -> None:
+    artifact = mirror.add("hello", CONTENT, stalls=[HALF])
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(download_package, artifact, cache, progress, bases=mirror.bases)
+        partial = cache.partial(artifact.sha256)
+        wait_until(lambda: partial.exists() and partial.stat().st_size == HALF)
+        progress.cancelled.set()
+        mirror.flow.set()
+        with pytest.raises(concurrent.futures.CancelledError):
+            running.result(WAIT_LIMIT_S)
+    assert HALF <= partial.stat().st_size <= len(CONTENT)
+    assert not cache.path(artifact.sha256, artifact.file).exists()
+
+
+def test_an_interrupt_ends_the_waiting_between_attempts(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.add("hello", CONTENT, statuses=[503])
+    progress.cancelled.set()
+    with pytest.raises(concurrent.futures.CancelledError):
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert len(mirror.paths) == 1
+
+
 def test_a_reset_connection_counts_no_byte_twice(mirror: Mirror, cache: Cache, progress: Progress) -> None:
-    # the chunk that is being read when the reset comes is lost, so some whole ones stand before it
+    # what the kernel has not handed over when the reset comes is lost, so a lot stands before it
     content = CONTENT * 20
     artifact = mirror.add("hello", content, cuts=[len(content) - 1000], reset=True)
     path = download_package(artifact, cache, progress, bases=mirror.bases)
@@ -92,8 +150,8 @@ def test_waiting_doubles_between_attempts_and_ends_with_the_last(
     mirror: Mirror, cache: Cache, progress: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("booksync_fetch.debian.BACKOFF", 1.0)
-    monkeypatch.setattr("booksync_fetch.debian.time.sleep", waits.append)
+    monkeypatch.setattr("booksync_fetch.download.BACKOFF", 1.0)
+    monkeypatch.setattr(progress, "wait", waits.append)
     artifact = mirror.add("hello", CONTENT, statuses=[503] * ATTEMPTS)
     with pytest.raises(BootstrapError, match=f"got {ATTEMPTS} times: 503 Service Unavailable"):
         download_package(artifact, cache, progress, bases=mirror.bases)
@@ -158,3 +216,24 @@ def test_a_full_disk_is_not_tried_again(
         download_package(artifact, cache, progress, bases=mirror.bases)
     assert caught.value.errno == errno.ENOSPC
     assert len(mirror.paths) == 1
+
+
+def test_the_authorities_that_pip_is_told_of_are_trusted_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in AUTHORITIES:
+        monkeypatch.delenv(name, raising=False)
+    before = len(create_context().get_ca_certs())
+    monkeypatch.setenv("PIP_CERT", str(Path(__file__).with_name("authority.pem")))
+    context = create_context()
+    assert len(context.get_ca_certs()) == before + 1
+    assert context.check_hostname
+    monkeypatch.setenv("PIP_CERT", str(tmp_path / "nothing"))
+    with pytest.raises(FileNotFoundError):
+        create_context()
+
+
+def test_a_bundle_that_is_not_there_is_no_harm_where_none_is_needed(
+    mirror: Mirror, cache: Cache, progress: Progress, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PIP_CERT", str(tmp_path / "nothing"))
+    artifact = mirror.add("hello", CONTENT)
+    assert download_package(artifact, cache, progress, bases=mirror.bases).read_bytes() == CONTENT

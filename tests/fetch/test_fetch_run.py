@@ -12,7 +12,8 @@ from booksync_fetch.cache import Cache
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.fetch import Fetch
 from booksync_fetch.locks import Artifact
-from booksync_fetch.nix import Nix, Wanted
+from booksync_fetch.nix import Nix
+from booksync_fetch.plan import Wanted
 from booksync_fetch.project import Project
 
 if TYPE_CHECKING:
@@ -29,11 +30,14 @@ class Store(Nix):
         self.added: dict[str, Path] = {}
         self.contents: dict[str, bytes] = {}
         self.roots: list[str] = []
+        self.refused = False
 
     def find_missing(self, paths: Sequence[str]) -> set[str]:
         return set(paths) - self.valid
 
     def add_fixed(self, path: Path, *, expected: str) -> None:
+        if self.refused:
+            raise BootstrapError("another path results; run: ./bootstrap update")
         self.valid.add(expected)
         self.added[expected] = path
         self.contents[expected] = (path / "bin/busybox" if path.is_dir() else path).read_bytes()
@@ -70,7 +74,7 @@ def make_fetch(project: Project, cache: Cache, mirror: Mirror, monkeypatch: pyte
 
 def test_what_is_nowhere_is_downloaded_and_added(mirror: Mirror, store: Store, make_fetch: MakeFetch) -> None:
     one, two = mirror.add("one", b"first"), mirror.add("two", b"second")
-    make_fetch(one, two).run(want(one, two), store, built=False)
+    make_fetch(one, two).run(want(one, two), store, unbuilt=[])
     assert store.contents == {store_path(one): b"first", store_path(two): b"second"}
     assert store.added[store_path(one)].name == one.name
     assert store.roots == [store_path(one), store_path(two)]
@@ -78,7 +82,7 @@ def test_what_is_nowhere_is_downloaded_and_added(mirror: Mirror, store: Store, m
 
 def test_what_nobody_wants_is_not_downloaded(mirror: Mirror, store: Store, make_fetch: MakeFetch) -> None:
     one, two = mirror.add("one", b"first"), mirror.add("two", b"second")
-    make_fetch(one, two).run(want(one), store, built=False)
+    make_fetch(one, two).run(want(one), store, unbuilt=[])
     assert len(mirror.paths) == 1
     assert list(store.contents) == [store_path(one)]
 
@@ -86,7 +90,7 @@ def test_what_nobody_wants_is_not_downloaded(mirror: Mirror, store: Store, make_
 def test_what_is_in_the_store_is_kept_and_not_fetched(mirror: Mirror, store: Store, make_fetch: MakeFetch) -> None:
     one = mirror.add("one", b"first")
     store.valid.add(store_path(one))
-    make_fetch(one).run(want(one), store, built=False)
+    make_fetch(one).run(want(one), store, unbuilt=[])
     assert (mirror.paths, store.added) == ([], {})
     assert store.roots == [store_path(one)]
 
@@ -95,10 +99,10 @@ def test_what_is_in_the_cache_needs_no_network(
     mirror: Mirror, store: Store, cache: Cache, make_fetch: MakeFetch
 ) -> None:
     one = mirror.add("one", b"first")
-    make_fetch(one).run(want(one), store, built=False)
+    make_fetch(one).run(want(one), store, unbuilt=[])
     mirror.stop()
     store.valid.clear()
-    make_fetch(one).run(want(one), store, built=False)
+    make_fetch(one).run(want(one), store, unbuilt=[])
     assert store.contents == {store_path(one): b"first"}
     assert cache.path(one.sha256, one.file).read_bytes() == b"first"
 
@@ -106,7 +110,7 @@ def test_what_is_in_the_cache_needs_no_network(
 def test_a_key_that_no_lock_has_is_named(mirror: Mirror, store: Store, make_fetch: MakeFetch) -> None:
     one, two = mirror.add("one", b"first"), mirror.add("two", b"second")
     with pytest.raises(BootstrapError, match=r"^debian amd64 two: expected in the locks.*run: \./bootstrap update$"):
-        make_fetch(one).run(want(one, two), store, built=False)
+        make_fetch(one).run(want(one, two), store, unbuilt=[])
     assert (mirror.paths, store.added, store.roots) == ([], {}, [])
 
 
@@ -115,12 +119,12 @@ def test_a_failed_run_adds_nothing_and_the_next_goes_on_from_there(
 ) -> None:
     one, two = mirror.add("one", b"first"), mirror.lock_package("two", b"second")
     with pytest.raises(BootstrapError, match=rf"superseded:\n  {two.entry['path']}\n"):
-        make_fetch(one, two).run(want(one, two), store, built=False)
+        make_fetch(one, two).run(want(one, two), store, unbuilt=[])
     assert store.added == {}
     assert cache.path(one.sha256, one.file).is_file()
     mirror.paths.clear()
     mirror.add("two", b"second")
-    make_fetch(one, two).run(want(one, two), store, built=False)
+    make_fetch(one, two).run(want(one, two), store, unbuilt=[])
     assert mirror.paths == [f"/debian/{two.entry['path']}"]
     assert store.contents == {store_path(one): b"first", store_path(two): b"second"}
 
@@ -129,8 +133,43 @@ def test_no_room_is_said_before_anything_is_fetched(mirror: Mirror, store: Store
     one = mirror.add("one", b"first")
     one.entry["size"] = 10**18
     with pytest.raises(BootstrapError, match="free disk space"):
-        make_fetch(one).run(want(one), store, built=True)
+        make_fetch(one).run(want(one), store, unbuilt=[])
     assert mirror.paths == []
+
+
+def test_no_room_for_what_will_be_built_is_said_too(mirror: Mirror, store: Store, make_fetch: MakeFetch) -> None:
+    one, two = mirror.add("one", b"first"), mirror.add("two", b"second")
+    store.valid |= {store_path(one), store_path(two)}
+    two.entry["size"] = 10**18
+    make_fetch(one, two).run(want(one, two), store, unbuilt=[one.key])
+    with pytest.raises(BootstrapError, match="free disk space"):
+        make_fetch(one, two).run(want(one, two), store, unbuilt=[two.key])
+
+
+def test_a_file_that_has_changed_in_the_cache_is_removed_and_fetched_by_the_next_run(
+    mirror: Mirror, store: Store, cache: Cache, make_fetch: MakeFetch
+) -> None:
+    one = mirror.add("one", b"first")
+    make_fetch(one).run(want(one), store, unbuilt=[])
+    store.valid.clear()
+    cached = cache.path(one.sha256, one.file)
+    cached.write_bytes(b"worst")
+    store.refused = True
+    with pytest.raises(BootstrapError, match=rf"^{cached}: expected SHA-256 {one.sha256}.*same command again"):
+        make_fetch(one).run(want(one), store, unbuilt=[])
+    store.refused = False
+    make_fetch(one).run(want(one), store, unbuilt=[])
+    assert store.contents == {store_path(one): b"first"}
+
+
+def test_a_store_that_refuses_what_the_cache_has_verified_is_not_the_fault_of_the_cache(
+    mirror: Mirror, store: Store, cache: Cache, make_fetch: MakeFetch
+) -> None:
+    one = mirror.add("one", b"first")
+    store.refused = True
+    with pytest.raises(BootstrapError, match=r"run: \./bootstrap update$"):
+        make_fetch(one).run(want(one), store, unbuilt=[])
+    assert cache.path(one.sha256, one.file).is_file()
 
 
 def test_busybox_is_made_of_its_package(
@@ -138,7 +177,7 @@ def test_busybox_is_made_of_its_package(
 ) -> None:
     package = mirror.add("busybox-static", busybox_deb)
     busybox = Artifact("busybox amd64", "busybox-amd64", {"narHash": "sha256-a="})
-    make_fetch(package, busybox).run(want(busybox), store, built=False)
+    make_fetch(package, busybox).run(want(busybox), store, unbuilt=[])
     assert store.contents == {store_path(busybox): b"the program"}
 
 

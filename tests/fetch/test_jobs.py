@@ -9,6 +9,7 @@ import pytest
 from booksync_fetch.debian import SupersededError
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.fetch import run_jobs
+from booksync_fetch.progress import Progress
 
 JOB_TIME = 0.02  # s
 
@@ -17,7 +18,7 @@ def fail(error: Exception) -> None:
     raise error
 
 
-def test_all_superseded_files_are_named_at_once_after_the_others_have_come() -> None:
+def test_all_superseded_files_are_named_at_once_after_the_others_have_come(progress: Progress) -> None:
     done: list[str] = []
     jobs: list[Callable[[], object]] = [
         lambda: fail(SupersededError("pool/z_1.deb")),
@@ -25,17 +26,19 @@ def test_all_superseded_files_are_named_at_once_after_the_others_have_come() -> 
         lambda: fail(SupersededError("pool/a_1.deb")),
     ]
     with pytest.raises(BootstrapError) as caught:
-        run_jobs(jobs)
+        run_jobs(jobs, progress)
     assert "  pool/a_1.deb\n  pool/z_1.deb\nrun: ./bootstrap update debian" in str(caught.value)
     assert done == ["other"]
 
 
-def test_another_error_wins_over_superseded_files() -> None:
+def test_another_error_wins_over_superseded_files(progress: Progress) -> None:
     with pytest.raises(BootstrapError, match=r"^no network$"):
-        run_jobs([lambda: fail(SupersededError("pool/a_1.deb")), lambda: fail(BootstrapError("no network"))])
+        run_jobs([lambda: fail(SupersededError("pool/a_1.deb")), lambda: fail(BootstrapError("no network"))], progress)
 
 
-def test_after_an_error_nothing_new_is_begun_and_what_runs_comes_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_an_error_nothing_new_is_begun_and_what_runs_comes_to_its_end(
+    progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("booksync_fetch.fetch.JOBS", 2)
     begun: list[int] = []
     ended: list[int] = []
@@ -47,12 +50,15 @@ def test_after_an_error_nothing_new_is_begun_and_what_runs_comes_to_its_end(monk
 
     jobs = [partial(fail, BootstrapError("no network")), *(partial(work, number) for number in range(200))]
     with pytest.raises(BootstrapError, match=r"^no network$"):
-        run_jobs(jobs)
+        run_jobs(jobs, progress)
     assert len(begun) < len(jobs) // 2
+    assert not progress.cancelled.is_set()
     assert sorted(begun) == sorted(ended)
 
 
-def test_an_interrupted_fetch_begins_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_fetch_begins_nothing_new_and_tells_what_runs(
+    progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("booksync_fetch.fetch.JOBS", 1)
     begun: list[int] = []
 
@@ -65,5 +71,6 @@ def test_an_interrupted_fetch_begins_nothing_new(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("booksync_fetch.fetch.concurrent.futures.as_completed", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run_jobs([partial(work, number) for number in range(100)])
+        run_jobs([partial(work, number) for number in range(100)], progress)
     assert len(begun) < 50
+    assert progress.cancelled.is_set()

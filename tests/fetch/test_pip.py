@@ -11,7 +11,14 @@ from booksync_fetch.cache import Cache
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.locks import Artifact
 from booksync_fetch.progress import Progress
-from booksync_fetch.pypi import BATCH_BYTES, download_wheels, parse_platforms, parse_requirement, split_batches
+from booksync_fetch.pypi import (
+    BATCH_BYTES,
+    LARGE_BYTES,
+    download_wheels,
+    parse_platforms,
+    parse_requirement,
+    split_batches,
+)
 from booksync_fetch.pypi_index import list_platforms
 
 TAGS = "cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64"
@@ -43,8 +50,10 @@ class Pip:
         self.files: dict[str, bytes] = {}
         self.errors = ""
 
-    def run(self, command: list[str], *, env: Mapping[str, str], **_: object) -> "subprocess.CompletedProcess[str]":
-        self.command, self.environment = command, env
+    def run(
+        self, command: list[str], *, env: Mapping[str, str] | None = None, **_: object
+    ) -> "subprocess.CompletedProcess[str]":
+        self.command, self.environment = command, env or {}
         self.requirements = Path(self.options("--requirement")[0]).read_text().splitlines()
         target = Path(self.options("--dest")[0])
         target.mkdir()
@@ -61,7 +70,7 @@ class Pip:
 @pytest.fixture
 def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
     pip = Pip()
-    monkeypatch.setattr("booksync_fetch.pypi.subprocess.run", pip.run)
+    monkeypatch.setattr("booksync_fetch.pypi.run_program", pip.run)
     return pip
 
 
@@ -82,11 +91,19 @@ def test_wheels_of_two_architectures_do_not_come_together() -> None:
     ]
 
 
-def test_a_batch_is_full_at_its_size_and_a_large_wheel_comes_alone() -> None:
-    half, large = BATCH_BYTES // 2, BATCH_BYTES * 3
-    assert batches(wheel("l", size=large), wheel("a", size=half), wheel("b", size=half), wheel("c", size=half)) == [
-        ["wheels amd64 a", "wheels amd64 b"],
-        ["wheels amd64 c"],
+def test_a_batch_is_full_at_its_size() -> None:
+    quarter = BATCH_BYTES // 4
+    assert batches(*(wheel(name, size=quarter) for name in "abcde")) == [
+        [f"wheels amd64 {name}" for name in "abcd"],
+        ["wheels amd64 e"],
+    ]
+
+
+def test_each_large_wheel_comes_alone() -> None:
+    large = LARGE_BYTES + 1
+    assert batches(wheel("l", size=large), wheel("a", size=LARGE_BYTES), wheel("k", size=large), wheel("b")) == [
+        ["wheels amd64 b", "wheels amd64 a"],
+        ["wheels amd64 k"],
         ["wheels amd64 l"],
     ]
 
@@ -150,6 +167,28 @@ def test_what_pip_said_last_is_shown_when_it_fails(pip: Pip, cache: Cache, progr
     assert "\n  line 5\n  line 6\n  line 7\n  line 8\n  line 9\n  Run the same command again; pip's own" in message
     assert "line 4" not in message
     assert progress.done_files == 0
+
+
+def test_a_broken_connection_is_said_in_one_line(pip: Pip, cache: Cache, progress: Progress) -> None:
+    broken = "NewConnectionError('<pip.HTTPSConnection object at 0x7fc887dd3550>: Failed: name resolution')"
+    pip.errors = (
+        f"WARNING: Retrying (Retry(total=0)) after connection broken by '{broken}': /simple/six/\n"
+        "ERROR: Could not find a version that satisfies the requirement six==1.17.0 (from versions: none)\n"
+        "ERROR: No matching distribution found for six==1.17.0\n"
+    )
+    with pytest.raises(BootstrapError) as caught:
+        download_wheels([wheel("six")], cache, progress)
+    assert str(caught.value) == (
+        "pip download of six-1.0-py3-none-any.whl: expected the locked wheels, got no connection: "
+        "NewConnectionError('Failed: name resolution'). "
+        "Run the same command again; pip's own settings (pip config) say which index it asks"
+    )
+
+
+def test_a_connection_that_came_back_is_not_the_reason(pip: Pip, cache: Cache, progress: Progress) -> None:
+    pip.errors = "after connection broken by 'ReadTimeoutError()': /simple/six/\nERROR: DO NOT MATCH THE HASHES\n"
+    with pytest.raises(BootstrapError, match="DO NOT MATCH THE HASHES"):
+        download_wheels([wheel("six")], cache, progress)
 
 
 def test_a_wheel_of_another_content_is_not_kept(pip: Pip, cache: Cache, progress: Progress) -> None:

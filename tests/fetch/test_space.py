@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from booksync_fetch import space
+from booksync_fetch.cache import existing_folder
 from booksync_fetch.errors import BootstrapError
-from booksync_fetch.space import BUILD_FACTOR, check_space, existing_folder
+from booksync_fetch.space import BUILD_FACTOR, check_space
 
 GB = 10**9
 
@@ -37,7 +38,7 @@ def test_too_little_room_is_said_with_what_is_needed_and_free(asked: list[Path],
         check_space(download=4 * GB, add=3 * GB, build=GB, cache=tmp_path / "cache")
     needed = 4 + 3 + BUILD_FACTOR
     message = str(caught.value)
-    assert f"{tmp_path}: expected {needed}.00 GB of free disk space" in message
+    assert f"{tmp_path}: expected {needed:.2f} GB of free disk space" in message
     assert "got 10.00 GB; make room" in message
     assert "name fewer images" in message
     assert asked == [tmp_path]

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from booksync_testing.contract import USERS, Expected, Owned
+from booksync_testing.contract import SHARED_MODE, USERS, Expected, Owned
 from booksync_testing.layer import Layer, Member
 
 DIRECTORY_MODE = 0o555
@@ -67,9 +67,11 @@ def test_nothing_is_setuid_or_setgid(members: list[Member]) -> None:
     assert not [member.path for member in members if member.mode & SET_ID]
 
 
-def test_only_tmp_is_writable_for_everybody(members: list[Member]) -> None:
+def test_only_the_contracts_shared_folders_are_writable_for_everybody(
+    members: list[Member], expected: Expected
+) -> None:
     writable = {member.path for member in members if member.kind != "symlink" and member.mode & WORLD_WRITABLE}
-    assert writable == {"tmp"}
+    assert writable == {path for path, owned in expected.modes.items() if owned.mode == SHARED_MODE}
 
 
 def test_only_files_directories_and_links(members: list[Member]) -> None:

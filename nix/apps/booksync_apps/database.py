@@ -6,8 +6,8 @@ image's own entry point, so that what is developed against is what is shipped.
 
 import argparse
 import json
-import os
 import shutil
+import signal
 import sys
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from booksync_apps.environment import required_path
-from booksync_apps.errors import EXIT_FAILED, EXIT_USAGE, AppError
+from booksync_apps.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, AppError
+from booksync_apps.server import serve
 
 DESCRIPTION = """\
 Run the database image's PostgreSQL with pgvector until ^C, for development and tests.
@@ -48,6 +49,7 @@ class Image:
     :param user: uid and gid, as digits
     :param command: entry point and its arguments
     :param environment: variables
+    :param stop_signal: what ends it in order
     """
 
     digest: str
@@ -55,6 +57,7 @@ class Image:
     user: tuple[str, str]
     command: Sequence[str]
     environment: Mapping[str, str]
+    stop_signal: signal.Signals
 
 
 def load_image(folder: Path) -> Image:
@@ -72,6 +75,7 @@ def load_image(folder: Path) -> Image:
         user=(uid, gid),
         command=[*config["Entrypoint"], *config["Cmd"]],
         environment=dict(entry.split("=", 1) for entry in config["Env"]),
+        stop_signal=signal.Signals[config["StopSignal"]],
     )
 
 
@@ -96,14 +100,11 @@ def keep_writable(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
     return trusted.replace(mode=(trusted.mode or 0) | 0o700) if trusted.isdir() else trusted
 
 
-def build_command(
-    image: Image, root: Path, data: Path, *, bubblewrap: Sequence[str], variables: Mapping[str, str], port: int
-) -> list[str]:
-    """Return the words that run the image's entry point on its root."""
+def build_command(image: Image, root: Path, data: Path, *, variables: Mapping[str, str], port: int) -> list[str]:
+    """Return bubblewrap's words that run the image's entry point on its root."""
     uid, gid = image.user
     variables = {**image.environment, **variables}
     return [
-        *bubblewrap,
         *("--unshare-user", "--uid", uid, "--gid", gid, "--unshare-pid", "--unshare-ipc"),
         *("--cap-drop", "ALL", "--die-with-parent"),
         *("--ro-bind", str(root), "/", "--dev", "/dev", "--proc", "/proc"),
@@ -115,8 +116,8 @@ def build_command(
     ]
 
 
-def run(arguments: Sequence[str], *, environment: Mapping[str, str]) -> None:
-    """Do what the command line says; does not come back.
+def run(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
+    """Do what the command line says, and return the server's exit code.
 
     :raises AppError: it could not be done
     """
@@ -130,7 +131,6 @@ def run(arguments: Sequence[str], *, environment: Mapping[str, str]) -> None:
         image,
         root,
         data,
-        bubblewrap=environment["BOOKSYNC_BUBBLEWRAP"].split(),
         variables={"POSTGRES_USER": "booksync", "POSTGRES_PASSWORD": PASSWORD, "POSTGRES_DB": "booksync"},
         port=options.port,
     )
@@ -139,19 +139,22 @@ def run(arguments: Sequence[str], *, environment: Mapping[str, str]) -> None:
     for service in ("auth", "data", "prediction"):
         print(f"DATABASE_URL=postgresql+asyncpg://booksync_{service}:{service}_password@{place}  # {service}")
     sys.stdout.flush()
-    os.execv(command[0], command)  # noqa: S606 - signals go to the server itself
+    bubblewrap = environment["BOOKSYNC_BUBBLEWRAP"].split()
+    return serve(command, bubblewrap=bubblewrap, stop_signal=image.stop_signal)
 
 
 def main(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
     """Run the app; return its exit code."""
     try:
-        run(arguments, environment=environment)
+        return run(arguments, environment=environment)
     except AppError as error:
         print(f"database: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
         print(f"database: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except KeyboardInterrupt:
+        print("database: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
     except SystemExit as error:  # argparse: help, or wrong usage
         return error.code if isinstance(error.code, int) else EXIT_USAGE
-    return 0

@@ -1,7 +1,7 @@
 """Make one OCI layer of a tree: a compressed tar and its descriptor.
 
 nix2container writes the tar (sorted names, fixed times, root as owner, the tree's store path
-rewritten to ``/``) and Debian's pigz compresses it: ``pigz -n -6`` from a pipe gives the same
+rewritten to ``/``) and Debian's pigz, or zstd, compresses it: from a pipe both give the same
 bytes with any number of threads and on any architecture. The tar is deleted here; neither it nor
 nix2container's own listing, which names store paths, gets any further.
 """
@@ -17,7 +17,6 @@ from typing import IO, Any
 from booksync_build.attributes import build_directory, load_attributes, output_path
 
 CHUNK = 1 << 20  # bytes
-MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
 def nix2container_permissions(tree: str, permissions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -80,13 +79,16 @@ def feed(source: IO[bytes], sink: IO[bytes], digest: Any) -> None:
             sink.write(chunk)
 
 
-def compress(tar: Path, blob: Path, *, pigz: list[str]) -> dict[str, Any]:
-    """Compress a tar into ``blob`` in constant memory and return its descriptor with its diffID."""
+def compress(tar: Path, blob: Path, *, command: list[str], media_type: str) -> dict[str, Any]:
+    """Compress a tar into ``blob`` in constant memory and return its descriptor with its diffID.
+
+    :param command: reads the tar and writes the blob
+    """
     uncompressed, compressed = hashlib.sha256(), hashlib.sha256()
     size = 0
     with (
         tar.open("rb") as source,
-        subprocess.Popen([*pigz, "-n", "-6", "-c"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
         blob.open("wb") as sink,
     ):
         assert process.stdin is not None
@@ -101,7 +103,7 @@ def compress(tar: Path, blob: Path, *, pigz: list[str]) -> dict[str, Any]:
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
     return {
-        "mediaType": MEDIA_TYPE,
+        "mediaType": media_type,
         "digest": f"sha256:{compressed.hexdigest()}",
         "size": size,
         "diffID": f"sha256:{uncompressed.hexdigest()}",
@@ -113,7 +115,7 @@ def main() -> None:
     out = output_path(attributes)
     out.mkdir()
     tar = write_tar(attributes, build_directory())
-    descriptor = compress(tar, out / "blob", pigz=attributes["pigz"])
+    descriptor = compress(tar, out / "blob", command=attributes["compress"], media_type=attributes["mediaType"])
     tar.unlink()
     descriptor["name"] = attributes["layerName"]
     (out / "descriptor.json").write_text(json.dumps(descriptor, sort_keys=True))

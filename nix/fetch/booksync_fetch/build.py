@@ -13,7 +13,7 @@ from booksync_fetch.nix import Nix
 from booksync_fetch.progress import format_bytes, say
 
 #: Packages of the flake that are no images, or another name of one.
-NO_IMAGES = ("dev-python", "dev-site", "dev-tools", "default")
+NO_IMAGES = ("dev-busybox", "dev-python", "dev-site", "dev-tools", "default")
 
 
 def complete_name(name: str, names: Sequence[str]) -> str:
@@ -30,7 +30,7 @@ def complete_name(name: str, names: Sequence[str]) -> str:
 
 def list_images(names: Sequence[str]) -> list[str]:
     """Return which of the flake's packages are an image for all architectures."""
-    endings = tuple(f"-{architecture}" for architecture in ARCHITECTURES)
+    endings = ("-zstd", *(f"-{architecture}" for architecture in ARCHITECTURES))
     return [name for name in names if name not in (*NO_IMAGES, "images") and not name.endswith(endings)]
 
 
@@ -53,11 +53,6 @@ def format_table(results: Sequence[Path]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip() for row in rows]
     return "\n".join(dict.fromkeys(lines))
-
-
-def is_built(nix: Nix, attributes: Sequence[str]) -> bool:
-    """Tell whether the outputs of attributes are in the store already."""
-    return not nix.find_missing(nix.find_outputs(nix.find_derivations(attributes)))
 
 
 def run_checks(nix: Nix, attributes: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.progress import say
@@ -28,6 +29,21 @@ def default_folder() -> Path:
         return Path(chosen).absolute()
     base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(base) / "booksync"
+
+
+def choose_nix_cache() -> dict[str, str]:
+    """Return the variable that lets Nix have its own cache beside the downloads, if the home is read-only."""
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    if os.access(existing_folder(usual / "nix"), os.W_OK):
+        return {}
+    return {"XDG_CACHE_HOME": str(default_folder())}
+
+
+def existing_folder(path: Path) -> Path:
+    """Return the lowest folder on the way to ``path`` that is there."""
+    while not path.exists():
+        path = path.parent
+    return path
 
 
 def hash_file(path: Path) -> str:
@@ -76,7 +92,24 @@ class Cache:
         target = self.path(sha256, name)
         target.parent.mkdir(parents=True, exist_ok=True)
         source.chmod(0o644)
-        return source.replace(target)
+        kept = source.replace(target)
+        self.partial(sha256).unlink(missing_ok=True)
+        return kept
+
+
+def open_lock(root: Path) -> IO[str]:
+    """Make the cache folder and open the file in it that a run locks.
+
+    :raises BootstrapError: the folder cannot be made or written to
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        return (root / "lock").open("w")
+    except OSError as error:
+        raise BootstrapError(
+            f"{root}: expected a folder to keep downloads in, got: {error.strerror}; "
+            "name another one: BOOKSYNC_CACHE=/path ./bootstrap ..."
+        ) from error
 
 
 @contextmanager
@@ -85,15 +118,7 @@ def open_cache(root: Path) -> Iterator[Cache]:
 
     :raises BootstrapError: the folder cannot be made or written to
     """
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        lock = (root / "lock").open("w")
-    except OSError as error:
-        raise BootstrapError(
-            f"{root}: expected a folder to keep downloads in, got: {error.strerror}; "
-            "name another one: BOOKSYNC_CACHE=/path ./bootstrap ..."
-        ) from error
-    with lock:
+    with open_lock(root) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from booksync_fetch.build import complete_name, format_table, is_built, list_images, run_checks
-from booksync_fetch.cache import default_folder, open_cache
+from booksync_fetch.build import complete_name, format_table, list_images, run_checks
+from booksync_fetch.cache import default_folder, open_cache, open_lock
 from booksync_fetch.emulation import enter_emulation, is_registered
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.fetch import Fetch
 from booksync_fetch.locks import load_locks, parse_artifacts
 from booksync_fetch.nix import ARCHITECTURE_OF, Nix, builder_system
+from booksync_fetch.plan import find_unbuilt, list_wanted
 from booksync_fetch.progress import say
 from booksync_fetch.project import Project
 from booksync_fetch.reproduce import Reproduction
@@ -65,18 +67,22 @@ class Bootstrap:
 
     def __init__(self, root: Path) -> None:
         self.project = Project(root)
-        self.nix = Nix(root)
         self.system = builder_system()
         self.builder = ARCHITECTURE_OF[self.system]
+        open_lock(default_folder()).close()
+        self.project.ensure_writable()
+        self.nix = Nix(root)
 
     def fetch(self, attributes: Sequence[str]) -> None:
         """Put what attributes of the flake are made of into the store."""
         artifacts = parse_artifacts(load_locks(self.project.locks))
-        wanted = self.nix.find_wanted(attributes)
-        built = is_built(self.nix, attributes)
+        derivations = self.nix.load_derivations(attributes)
+        tops = [Path(path).name for path in self.nix.find_derivations(attributes)]
+        missing = self.nix.find_missing([path for derivation in derivations.values() for path in derivation.outputs])
+        unbuilt = find_unbuilt(derivations, tops, missing)
         with open_cache(default_folder()) as cache:
             fetch = Fetch(project=self.project, cache=cache, artifacts=artifacts, builder=self.builder)
-            fetch.run(wanted, self.nix, built=built)
+            fetch.run(list_wanted(derivations), self.nix, unbuilt=unbuilt)
 
     def packages(self, names: Sequence[str]) -> list[str]:
         """Return the attributes of images by their names, of all images when there are none."""
@@ -187,17 +193,17 @@ def main(root: Path) -> int:
 
     :return: 0, 1 after an error that stands on standard error, 130 after ^C
     """
-    arguments = parse_arguments(sys.argv[1:])
     try:
-        return run(arguments, root)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        return run(parse_arguments(sys.argv[1:]), root)
     except BootstrapError as error:
         say(f"bootstrap: {error}")
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             place = error.filename or default_folder()
             say(f"bootstrap: {place}: no space left; make room and run the same command again")
         else:
-            say(f"bootstrap: {error}")
+            say(f"bootstrap: {error.filename}: {error.strerror}" if error.filename else f"bootstrap: {error}")
     except KeyboardInterrupt:
         say("bootstrap: interrupted; the same command goes on from here")
         return 130

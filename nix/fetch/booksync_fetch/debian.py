@@ -6,31 +6,17 @@ that a newer one has superseded leaves the pool: the mirror then answers 404.
 
 from __future__ import annotations
 
-import errno
-import http.client
 import os
 import shutil
 import subprocess
-import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
-from booksync_fetch.cache import CHUNK_BYTES, Cache
+from booksync_fetch.cache import Cache
+from booksync_fetch.download import GoneError, UnreachableError, download
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.locks import Artifact
 from booksync_fetch.progress import Progress
-
-TIMEOUT = 60.0  # s without a byte
-ATTEMPTS = 5
-BACKOFF = 1.0  # s, doubled each time
-
-#: Not Found and Gone (RFC 9110): the pool no longer has the file.
-GONE = (404, 410)
-#: Range Not Satisfiable (RFC 9110): there is nothing after what we have.
-ALREADY_WHOLE = 416
-PARTIAL_CONTENT = 206
 
 HOW_TO_CHOOSE = (
     "name a mirror: DEBIAN_MIRROR=ADDRESS ./bootstrap ..., whose folders debian and debian-security are the archives "
@@ -74,65 +60,19 @@ def mirror_bases() -> dict[str, str]:
 
 
 def download_package(artifact: Artifact, cache: Cache, progress: Progress, *, bases: dict[str, str]) -> Path:
-    """Download a file of the pool, going on from what an earlier run has of it.
+    """Download a file of the pool.
 
-    :raises SupersededError: the mirror answers 404
-    :raises BootstrapError: no answer after some attempts, or other bytes than locked
+    :raises SupersededError: the mirror does not have it
+    :raises BootstrapError: the mirror does not give it, or other bytes than locked
     """
     entry = artifact.entry
     address = f"{bases[entry['archive']]}/{urllib.parse.quote(entry['path'])}"
-    partial = cache.partial(artifact.sha256)
-    reason = ""
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(BACKOFF * 2 ** (attempt - 1))
-        try:
-            download(address, partial, progress)
-        except urllib.error.HTTPError as error:
-            if error.code in GONE:
-                raise SupersededError(entry["path"]) from error
-            reason = f"{error.code} {error.reason}"
-        except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                raise
-            reason = str(getattr(error, "reason", error)) or type(error).__name__
-        else:
-            path = cache.keep(partial, sha256=artifact.sha256, name=artifact.file)
-            progress.add_file()
-            return path
-    raise BootstrapError(
-        f"{artifact.file}: expected it from {address}, got {ATTEMPTS} times: {reason}. "
-        f"Run the same command again when the network is back, or {HOW_TO_CHOOSE}"
-    )
-
-
-def download(address: str, partial: Path, progress: Progress) -> None:
-    """Append to ``partial`` what is missing of a file."""
-    have = partial.stat().st_size if partial.exists() else 0
-    request = urllib.request.Request(address, headers={"User-Agent": "booksync-bootstrap"})  # noqa: S310
-    if have:
-        request.add_header("Range", f"bytes={have}-")
     try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310
-    except urllib.error.HTTPError as error:
-        if error.code == ALREADY_WHOLE:
-            progress.add_bytes(have)
-            return
-        raise
-    with response:
-        goes_on = response.status == PARTIAL_CONTENT
-        expected = response.headers.get("Content-Length")
-        if goes_on:
-            progress.add_bytes(have)
-        came = 0
-        try:
-            with partial.open("ab" if goes_on else "wb") as file:
-                while chunk := response.read(CHUNK_BYTES):
-                    file.write(chunk)
-                    came += len(chunk)
-                    progress.add_bytes(len(chunk))
-            if expected is not None and came != int(expected):
-                raise ConnectionError(f"the connection ended after {came} of {expected} bytes")
-        except (OSError, http.client.HTTPException):
-            progress.add_bytes(-came - (have if goes_on else 0))
-            raise
+        return download(address, artifact, cache, progress)
+    except GoneError as error:
+        raise SupersededError(entry["path"]) from error
+    except UnreachableError as error:
+        raise BootstrapError(
+            f"{artifact.file}: expected it from {address}, got {error}. "
+            f"Run the same command again when the network is back, or {HOW_TO_CHOOSE}"
+        ) from error

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from booksync_fetch.cache import Cache
+from booksync_fetch.cache import Cache, hash_file
 from booksync_fetch.debian import SupersededError, download_package, mirror_bases
 from booksync_fetch.debian_archive import extract_busybox
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.golang import Go, download_python
 from booksync_fetch.locks import Artifact
-from booksync_fetch.nix import Nix, Wanted
+from booksync_fetch.nix import Nix
+from booksync_fetch.plan import Wanted
 from booksync_fetch.progress import Progress, format_bytes, say
 from booksync_fetch.project import Project
 from booksync_fetch.pypi import download_wheels, split_batches
@@ -46,10 +47,10 @@ class Fetch:
         self.artifacts = artifacts
         self.builder = builder
 
-    def run(self, wanted: Sequence[Wanted], nix: Nix, *, built: bool) -> None:
+    def run(self, wanted: Sequence[Wanted], nix: Nix, *, unbuilt: Collection[str]) -> None:
         """Put all that is wanted into the store, and keep it there.
 
-        :param built: whether what the artifacts are for is built already, and will need no room
+        :param unbuilt: keys of the artifacts that will be worked on, for which there must be room
         :raises BootstrapError: something could not be fetched, or there is no room
         """
         if unknown := [item.key for item in wanted if item.key not in self.artifacts]:
@@ -62,15 +63,33 @@ class Fetch:
         check_space(
             download=sum(artifact.size for artifact in absent),
             add=sum(self.artifacts[item.key].size for item in missing),
-            build=0 if built else sum(self.artifacts[item.key].size for item in wanted),
+            build=sum(self.artifacts[key].size for key in unbuilt),
             cache=self.cache.root,
         )
         self.download(absent)
         for item in missing:
-            nix.add_fixed(self.make_store_object(self.artifacts[item.key]), expected=item.path)
+            self.add(self.artifacts[item.key], nix, expected=item.path)
         nix.add_roots(self.project.roots, [item.path for item in wanted])
         total = sum(self.artifacts[item.key].size for item in wanted)
         say(f"fetch: {len(wanted)} artifacts ({format_bytes(total)}) are in the store, {len(missing)} of them new")
+
+    def add(self, artifact: Artifact, nix: Nix, *, expected: str) -> None:
+        """Put one artifact into the store.
+
+        :raises BootstrapError: its file has changed since it was verified (and is removed), or a lock is wrong
+        """
+        source = self.make_store_object(artifact)
+        try:
+            nix.add_fixed(source, expected=expected)
+        except BootstrapError as error:
+            cached = self.cached(artifact)
+            if not artifact.sha256 or hash_file(cached) == artifact.sha256:
+                raise
+            cached.unlink()
+            raise BootstrapError(
+                f"{cached}: expected SHA-256 {artifact.sha256}, got another since it was verified; it is removed. "
+                "Run the same command again, and have the disk looked at"
+            ) from error
 
     def find_absent(self, needed: Iterable[Artifact]) -> list[Artifact]:
         """Return the files that have to be downloaded for ``needed``: its own, and what those are made with."""
@@ -118,7 +137,7 @@ class Fetch:
             ),
         ]
         with progress.shown():
-            run_jobs(jobs)
+            run_jobs(jobs, progress)
             for artifact in absent:
                 if artifact.kind == "python":
                     download_python(artifact, self.go, self.cache, progress)
@@ -136,9 +155,10 @@ class Fetch:
         return target
 
 
-def run_jobs(jobs: Sequence[Callable[[], Any]]) -> None:
+def run_jobs(jobs: Sequence[Callable[[], Any]], progress: Progress) -> None:
     """Run downloads side by side.
 
+    :param progress: tells those that run when the fetch is interrupted
     :raises BootstrapError: a download failed, after those that ran have ended; or files are superseded, after all
         others have come
     """
@@ -152,9 +172,11 @@ def run_jobs(jobs: Sequence[Callable[[], Any]]) -> None:
                     superseded.append(str(failure))
                 elif failure is not None:
                     raise failure
-        except BaseException:
+        except BaseException as error:
             for future in running:
                 future.cancel()
+            if not isinstance(error, Exception):
+                progress.cancelled.set()
             raise
     if superseded:
         raise BootstrapError(

@@ -7,30 +7,23 @@ import json
 import os
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from booksync_fetch.cache import choose_nix_cache
 from booksync_fetch.errors import BootstrapError
+from booksync_fetch.plan import Derivation, parse_derivations
+from booksync_fetch.programs import run_program
 
 #: Kernel's name of a machine -> Nix's system.
 SYSTEMS = {"x86_64": "x86_64-linux", "amd64": "x86_64-linux", "aarch64": "aarch64-linux", "arm64": "aarch64-linux"}
 #: Nix's system -> architecture, as OCI and Debian say it.
 ARCHITECTURE_OF = {"x86_64-linux": "amd64", "aarch64-linux": "arm64"}
 
+#: Links to the links that are roots (``--indirect``).
+ROOTS = Path("/nix/var/nix/gcroots/auto")
+
 FEATURES = ("--extra-experimental-features", "nix-command flakes")
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """An artifact that derivations ask for.
-
-    :param key: as in nix/lib/parseLocks.nix
-    :param path: its store path
-    """
-
-    key: str
-    path: str
 
 
 def builder_system() -> str:
@@ -78,6 +71,14 @@ def has_members(group: str) -> bool:
         return False
 
 
+def find_registered(folder: Path) -> set[str]:
+    """Return the links that the store takes for indirect roots; none where it does not let them be seen."""
+    try:
+        return {str(link.readlink()) for link in folder.iterdir() if link.is_symlink()}
+    except OSError:
+        return set()
+
+
 class Nix:
     """Nix as this machine has it, for one flake.
 
@@ -87,7 +88,7 @@ class Nix:
     def __init__(self, flake: Path) -> None:
         self.flake = flake
         self.options = [*FEATURES, "--option", "warn-dirty", "false", *choose_options(load_configuration())]
-        self.environment = os.environ | self._safe_directory()
+        self.environment = os.environ | choose_nix_cache() | self._safe_directory()
 
     def _safe_directory(self) -> dict[str, str]:
         """Let git read a checkout of another owner (``safe.directory``), for this call alone."""
@@ -105,15 +106,12 @@ class Nix:
         :raises BootstrapError: it failed
         """
         command = [program, *(self.options if program == "nix" else self.options[len(FEATURES) :]), *arguments]
-        done = subprocess.run(
+        done = run_program(
             command,
             cwd=self.flake,
             env=self.environment,
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if quiet else None,
-            text=True,
-            check=False,
         )
         if done.returncode:
             reason = (
@@ -165,14 +163,7 @@ class Nix:
     def realise(self, derivations: Sequence[str]) -> None:
         """Build derivations as far as they can be built, going on after failures."""
         command = ["nix-store", *self.options[len(FEATURES) :], "--realise", "--keep-going", "--no-build-output"]
-        subprocess.run(
-            [*command, *derivations],
-            cwd=self.flake,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            check=False,
-        )
+        run_program([*command, *derivations], cwd=self.flake, env=self.environment, stdout=subprocess.DEVNULL)
 
     def list_names(self, attribute: str) -> list[str]:
         """Return the names in an attribute set of the flake."""
@@ -180,18 +171,10 @@ class Nix:
         names: list[str] = json.loads(shown)
         return names
 
-    def find_wanted(self, names: Sequence[str]) -> list[Wanted]:
-        """Return the artifacts that attributes of the flake are made of, whether or not they are there."""
+    def load_derivations(self, names: Sequence[str]) -> dict[str, Derivation]:
+        """Return all derivations that attributes of the flake are made of, by the names of their files."""
         command = ["show-derivation"] if self.version < (2, 15) else ["derivation", "show"]
-        shown = self.run("nix", [*command, "-r", *self.installables(names)])
-        content = json.loads(shown)
-        derivations: dict[str, Any] = content.get("derivations", content)
-        found = {
-            env["artifact"]: env["out"]
-            for env in (derivation.get("env", {}) for derivation in derivations.values())
-            if "artifact" in env
-        }
-        return [Wanted(key, path) for key, path in sorted(found.items())]
+        return parse_derivations(json.loads(self.run("nix", [*command, "-r", *self.installables(names)])))
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -223,9 +206,11 @@ class Nix:
     def add_roots(self, folder: Path, paths: Iterable[str]) -> None:
         """Keep store paths from the garbage collector: indirect roots below ``folder``, one a path."""
         folder.mkdir(exist_ok=True)
+        registered = find_registered(ROOTS)
         for path in paths:
             root = folder / PurePosixPath(path).name
-            if not root.is_symlink():
+            # a link alone is no root: the store that knew it may have been emptied
+            if str(root) not in registered:
                 self.run("nix-store", ["--realise", path, "--add-root", str(root), "--indirect"], quiet=True)
 
     def hash_path(self, path: Path) -> str:

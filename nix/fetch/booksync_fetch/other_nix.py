@@ -91,7 +91,8 @@ class OtherNix:
             bases = mirror_bases()
             with progress.shown():
                 run_jobs(
-                    [partial(download_package, artifact, self.cache, progress, bases=bases) for artifact in absent]
+                    [partial(download_package, artifact, self.cache, progress, bases=bases) for artifact in absent],
+                    progress,
                 )
         for link in MERGED:
             (self.root / "usr" / link).mkdir(parents=True)

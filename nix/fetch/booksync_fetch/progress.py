@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def file_bytes(path: Path) -> int:
 
 
 class Progress:
-    """Counts files and bytes of a fetch, from any thread.
+    """Counts files and bytes of a fetch, from any thread, and tells its downloads when it was interrupted.
 
     :param files: files to fetch
     :param total: bytes to fetch
@@ -57,6 +58,7 @@ class Progress:
         self.watched: list[Callable[[], int]] = []
         self.lock = threading.Lock()
         self.stopped = threading.Event()
+        self.cancelled = threading.Event()
         self.started = time.monotonic()
         self.terminal = sys.stderr.isatty()
 
@@ -69,6 +71,22 @@ class Progress:
         """Count a file as fetched and verified."""
         with self.lock:
             self.done_files += 1
+
+    def ensure_wanted(self) -> None:
+        """Go on unless the fetch was interrupted.
+
+        :raises CancelledError: it was
+        """
+        if self.cancelled.is_set():
+            raise CancelledError
+
+    def wait(self, seconds: float) -> None:
+        """Wait, unless the fetch is interrupted meanwhile.
+
+        :raises CancelledError: it was
+        """
+        self.cancelled.wait(seconds)
+        self.ensure_wanted()
 
     @contextmanager
     def watching(self, folder: Path) -> Iterator[None]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from booksync_fetch.errors import BootstrapError
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,17 @@ class Project:
     def roots(self) -> Path:
         """The folder of the garbage collector's roots."""
         return self.root / ".nix-roots"
+
+    def ensure_writable(self) -> None:
+        """Make sure that the roots and ``result`` can be written.
+
+        :raises BootstrapError: they cannot
+        """
+        if not os.access(self.root, os.W_OK):
+            raise BootstrapError(
+                f"{self.root}: expected a checkout that you can write to, for result and .nix-roots; "
+                "copy it to a folder of your own"
+            )
 
     def load_inputs(self) -> dict[str, Any]:
         """Read what the locks are resolved from."""

@@ -14,6 +14,7 @@ from booksync_fetch.errors import BootstrapError
 from booksync_fetch.locks import ARCHITECTURES
 from booksync_fetch.nix import ARCHITECTURE_OF, SYSTEMS, Nix
 from booksync_fetch.other_nix import OtherNix
+from booksync_fetch.plan import list_wanted
 from booksync_fetch.project import Project
 from booksync_fetch.rebuild import list_steps, name_of, rebuild_steps
 from booksync_fetch.reproducibility import Run
@@ -63,7 +64,7 @@ class Reproduction:
         version = ".".join(str(part) for part in self.nix.version)
         run = Run("here", f"each step built again on {self.system} by Nix {version}", self.date)
         digests = self.build(self.system)
-        artifacts = [item.path for item in self.nix.find_wanted(self.attributes(self.system))]
+        artifacts = [item.path for item in list_wanted(self.nix.load_derivations(self.attributes(self.system)))]
         steps: dict[tuple[str, str], dict[str, str]] = {}
         for (name, architecture), attribute in zip(digests, self.attributes(self.system)):
             steps[name, architecture] = list_steps(self.nix, self.nix.find_derivations([attribute]), artifacts)

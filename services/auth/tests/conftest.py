@@ -1,9 +1,35 @@
-"""Fixtures that the tests of all services share."""
+"""Fixtures: those that the tests of all services share, and a household."""
+
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
+from sqlalchemy.engine import URL
 
-pytest.register_assert_rewrite("booksync_service_testing")
+pytest.register_assert_rewrite("booksync_service_testing", "booksync_auth_testing")
 
-from booksync_service_testing.fixtures import _empty_environment, database_url, server_url  # noqa: E402 - see above
+from booksync_auth_testing.household import Household, clear, live_in  # noqa: E402 - see above
+from booksync_service_testing.fixtures import _empty_environment, database_url, server_url  # noqa: E402
 
 __all__ = ["_empty_environment", "database_url", "server_url"]
+
+
+@pytest_asyncio.fixture(scope="session")
+async def _standing(database_url: URL) -> AsyncIterator[Household]:
+    """Run one Auth API for all tests that need no other settings; the guide's, so its tokens never expire."""
+    async with live_in(database_url) as household:
+        yield household
+
+
+@pytest_asyncio.fixture
+async def house(_standing: Household) -> Household:
+    """Return the Auth API with nobody in it."""
+    await clear(_standing.url)
+    return _standing
+
+
+@pytest_asyncio.fixture
+async def empty_url(_standing: Household) -> URL:
+    """Return a database, migrated and with nobody in it, for an Auth API with settings of its own."""
+    await clear(_standing.url)
+    return _standing.url

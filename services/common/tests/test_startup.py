@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy.engine import URL
 
 from booksync_api_sample.service import SERVICE, SampleSettings
-from booksync_common import database
 from booksync_common.app import make_database
 from booksync_common.database import Database
 from booksync_common.migrations import migrate
@@ -58,6 +57,14 @@ async def test_database_that_comes_later_is_found(caplog: pytest.LogCaptureFixtu
         await execute(url, f'DROP DATABASE "{later.database}" WITH (FORCE)')
 
 
+async def test_ready_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("booksync_common.health.FRESH", 3600.0)
+    async with make_empty_database() as url, serve(SERVICE, load(url), wait=False) as serving:
+        assert (await serving.client.get("/health/ready")).status_code == 503
+        await serving.wait_until_ready()
+        assert (await serving.client.get("/health/ready")).status_code == 200
+
+
 async def test_three_replicas_migrate_once(caplog: pytest.LogCaptureFixture) -> None:
     async with make_empty_database() as url:
         settings = load(url)
@@ -94,7 +101,7 @@ async def test_schema_that_cannot_be_made_ends_the_service(caplog: pytest.LogCap
         assert (await serving.client.get("/health")).json()["checks"]["startup"]["status"] == "failing"
     (record,) = (record for record in caplog.records if record.levelno == logging.CRITICAL)
     assert "schema sample is missing" in record.getMessage()
-    assert "init-db.sql" in record.getMessage()
+    assert "init-db.sh" in record.getMessage()
     assert "booksync-postgres" in record.getMessage()
     assert "\n" not in record.getMessage()
     assert not record.exc_info
@@ -105,7 +112,7 @@ async def test_schema_of_somebody_else_ends_the_service(caplog: pytest.LogCaptur
         await execute(url, "CREATE SCHEMA sample")
         async with serve(SERVICE, load(role), wait=False) as serving:
             await wait_for(serving.fatal.is_set)
-    assert said(caplog, "init-db.sql")
+    assert said(caplog, "init-db.sh")
 
 
 async def test_database_of_a_script_that_gives_everybody_everything_is_one_warning(
@@ -124,7 +131,7 @@ async def test_database_of_a_script_that_gives_everybody_everything_is_one_warni
     assert "tables of ours in schema public (notes)" in warning
     assert f"default privileges in schema public for {other.username}" in warning
     assert f"privileges on schema sample for {other.username}" in warning
-    assert "init-db.sql" in warning
+    assert "init-db.sh" in warning
 
 
 async def test_database_of_our_own_gives_no_warning(caplog: pytest.LogCaptureFixture) -> None:
@@ -170,24 +177,6 @@ async def test_lost_database_is_503_and_comes_back() -> None:
         assert (await serving.client.get("/health")).status_code == 200
         await execute(load_server(), f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true')
         assert (await serving.client.post("/notes/1")).status_code == 200
-
-
-@pytest.mark.parametrize("is_seen", [True, False])
-async def test_connections_that_the_server_has_ended_are_not_given_out(
-    monkeypatch: pytest.MonkeyPatch, is_seen: bool
-) -> None:
-    """Neither those whose end the driver has seen, nor those that it takes for good until it asks."""
-    async with make_empty_database() as url, serve(SERVICE, load(url)) as serving:
-        statuses = await asyncio.gather(*(serving.client.post(f"/notes/{number}") for number in range(5)))
-        assert [answer.status_code for answer in statuses] == [200] * 5
-        if not is_seen:
-            monkeypatch.setattr(database, "MAX_IDLE", -1)
-            monkeypatch.setattr(database, "_is_ended", lambda _record: False)
-        await execute(
-            load_server(), f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{url.database}'"
-        )
-        assert (await serving.client.post("/notes/6")).status_code == 200
-        assert (await serving.client.post("/notes/7")).status_code == 200
 
 
 async def test_exhausted_pool_is_503_with_a_time_to_come_back() -> None:

@@ -6,5 +6,6 @@ BOOKSYNC_IMAGES      folder of layouts with digests.json, as `nix build .#images
 BOOKSYNC_IMAGE       name of the image under test, e.g. booksync-api-auth
 BOOKSYNC_ARCH        amd64 or arm64
 BOOKSYNC_TEST_TOOLS  tree of the locked Debian packages of group `test`: bubblewrap, static qemu-user, libc
-BOOKSYNC_BUSYBOX     a static busybox
+                     (`nix build .#dev-tools`)
+BOOKSYNC_BUSYBOX     a static busybox (in `nix build .#dev-busybox`)
 """

@@ -10,8 +10,8 @@ USERS = {"root": 0, "postgres": 999, "booksync": 65532, "nobody": 65534}
 BOOKSYNC_UID = 65532
 POSTGRES_UID = 999
 
-# the only path that everybody may write to, with the sticky bit
-TMP_MODE = 0o1777
+# where everybody may write, with the sticky bit
+SHARED_MODE = 0o1777
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Owned:
 # in every image; the root itself has the mode that nix2container gives it
 BASE_MODES = {
     "": Owned(0, 0o755),
-    "tmp": Owned(0, TMP_MODE),
+    "tmp": Owned(0, SHARED_MODE),
     "root": Owned(0, 0o700),
     "home/booksync": Owned(BOOKSYNC_UID, 0o700),
 }
@@ -73,7 +73,7 @@ EXPECTED = {
             **BASE_MODES,
             "var/lib/postgresql": Owned(POSTGRES_UID, 0o755),
             "var/lib/postgresql/data": Owned(POSTGRES_UID, 0o700),
-            "run/postgresql": Owned(POSTGRES_UID, 0o755),
+            "run/postgresql": Owned(POSTGRES_UID, SHARED_MODE),
         },
         variables={"PGDATA": "/var/lib/postgresql/data"},
     ),

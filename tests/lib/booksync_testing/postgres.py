@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from booksync_testing.sandbox import Bind, Process, Sandbox
+from booksync_testing.sandbox import Bind, Mount, Process, Sandbox
 from booksync_testing.web import LOOPBACK, free_port
 
 DATA_DIRECTORY = "/var/lib/postgresql/data"
@@ -97,6 +97,7 @@ def start_postgres(
     *,
     data: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    binds: Sequence[Mount] = (),
     arguments: Sequence[str] = CARELESS,
     user: str = "postgres",
     password: str = "password",  # noqa: S107 - the guide's sample; the server is on the loopback of a test
@@ -105,6 +106,7 @@ def start_postgres(
     """Start a server and wait until it lets clients in.
 
     :param data: an empty or initialised data directory; a temporary one by default.
+    :param binds: more, or instead of the data directory.
     :param arguments: of `postgres`.
     :param timeout: seconds on a native processor.
     """
@@ -115,6 +117,8 @@ def start_postgres(
     if data is None:
         data = scratch / "data"
         data.mkdir(mode=0o700)
+    own = [Bind(data, DATA_DIRECTORY, "write"), Bind(sockets, SOCKET_DIRECTORY, "write")]
+    replaced = {bind.target for bind in binds}
     port = free_port()
     try:
         with sandbox.start(
@@ -122,7 +126,7 @@ def start_postgres(
             *("-c", f"port={port}", "-c", "listen_addresses=*"),
             *arguments,
             environment={"POSTGRES_USER": user, "POSTGRES_PASSWORD": password, **(environment or {})},
-            binds=[Bind(data, DATA_DIRECTORY, "write"), Bind(sockets, SOCKET_DIRECTORY, "write")],
+            binds=[*(bind for bind in own if bind.target not in replaced), *binds],
         ) as process:
             process.wait_until(lambda: is_accepting(port), what="PostgreSQL letting clients in", timeout=timeout)
             yield Server(sandbox=sandbox, process=process, port=port, sockets=sockets, user=user, password=password)

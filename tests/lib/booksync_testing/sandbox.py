@@ -125,6 +125,17 @@ class Bind:
 
 
 @dataclass(frozen=True)
+class Tmpfs:
+    """An empty file system of a limited size, everybody's to write to."""
+
+    target: str
+    size: int  # bytes
+
+
+Mount = Bind | Tmpfs
+
+
+@dataclass(frozen=True)
 class Result:
     """How a command ended."""
 
@@ -140,7 +151,8 @@ class Sandbox:
     image: Image
     root: Path
     environment: Mapping[str, str] = field(default_factory=dict)
-    binds: Sequence[Bind] = ()
+    binds: Sequence[Mount] = ()
+    user: tuple[int, int] | None = None  # uid and gid instead of the config's, as `--user`
 
     @property
     def is_emulated(self) -> bool:
@@ -162,7 +174,7 @@ class Sandbox:
         *arguments: str,
         entrypoint: bool = True,
         environment: Mapping[str, str] | None = None,
-        binds: Sequence[Bind] = (),
+        binds: Sequence[Mount] = (),
         directory: str | None = None,
     ) -> "Process":
         """Start a command as `docker run IMAGE ARGUMENTS` would, or as `docker exec` without the entry point.
@@ -185,7 +197,7 @@ class Sandbox:
         *arguments: str,
         entrypoint: bool = True,
         environment: Mapping[str, str] | None = None,
-        binds: Sequence[Bind] = (),
+        binds: Sequence[Mount] = (),
         directory: str | None = None,
         timeout: float = 30,
     ) -> Result:
@@ -200,8 +212,8 @@ class Sandbox:
             code = process.wait(timeout)
             return Result(code=code, output=process.log())
 
-    def _options(self, *, binds: Sequence[Bind], variables: Mapping[str, str], directory: str) -> list[str]:
-        uid, gid = self.image.user
+    def _options(self, *, binds: Sequence[Mount], variables: Mapping[str, str], directory: str) -> list[str]:
+        uid, gid = self.user or self.image.user
         options = ["--unshare-user", "--uid", str(uid), "--gid", str(gid)]
         options += ["--unshare-pid", "--as-pid-1", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
         options += ["--hostname", "booksync", "--cap-drop", "ALL", "--new-session", "--die-with-parent"]
@@ -213,7 +225,10 @@ class Sandbox:
             if volume not in bound:
                 options += ["--perms", "0700", "--tmpfs", volume]
         for bind in binds:
-            options += ["--bind" if bind.access == "write" else "--ro-bind", str(bind.source), bind.target]
+            if isinstance(bind, Tmpfs):
+                options += ["--perms", "1777", "--size", str(bind.size), "--tmpfs", bind.target]
+            else:
+                options += ["--bind" if bind.access == "write" else "--ro-bind", str(bind.source), bind.target]
         options += ["--clearenv", "--chdir", directory]
         for name, value in sorted(variables.items()):
             options += ["--setenv", name, value]
@@ -271,6 +286,13 @@ class Process:
         if self._pid is None:
             raise self.error("never started")
         os.kill(self._pid, number)
+
+    def processor_seconds(self) -> float:
+        """Return the processor time of the container's first process, and of those that it has waited for (proc(5))."""
+        if self._pid is None:
+            raise self.error("never started")
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
     def poll(self) -> int | None:
         """Return the exit code, None while it runs."""

@@ -21,7 +21,7 @@ REPOSITORY = "/tmp/repository"  # noqa: S108 - inside the sandbox
 WHEELS = "/tmp/wheels"  # noqa: S108
 SOCKETS = "/tmp/sockets"  # noqa: S108
 
-TEST_MINUTES = 20
+TEST_MINUTES = 30
 
 
 def unpack(tools: Tools, *, images: Path, name: str, architecture: str, directory: Path) -> Sandbox:

@@ -1,8 +1,23 @@
 """The Auth API: profiles, sessions and the link to Mangacollec."""
 
+from collections.abc import Sequence
+
+from booksync_api_auth.api.routers import ROUTERS
+from booksync_api_auth.commands import create_admin, reset_password
+from booksync_api_auth.keys import Keys
+from booksync_api_auth.mangacollec.part import Mangacollec
+from booksync_api_auth.passwords import Passwords
 from booksync_api_auth.settings import AuthSettings
 from booksync_api_auth.tables import METADATA
+from booksync_common.commands import Command
+from booksync_common.parts import Part
 from booksync_common.service import Service
+
+
+def make_parts(settings: AuthSettings) -> Sequence[Part]:
+    """Make what the service has beside its database."""
+    return Keys(settings), Passwords(settings), Mangacollec(settings)
+
 
 SERVICE = Service(
     name="auth",
@@ -10,4 +25,10 @@ SERVICE = Service(
     description="Profiles, sessions and the link to Mangacollec.",
     settings=AuthSettings,
     metadata=METADATA,
+    routers=ROUTERS,
+    parts=make_parts,
+    commands={
+        "create-admin": Command("make an administrator; asks for a name and a password", create_admin),
+        "reset-password": Command("give a profile another password; asks for both", reset_password),
+    },
 )

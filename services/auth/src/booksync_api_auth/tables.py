@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    DateTime,
     ForeignKey,
     Identity,
     Index,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     false,
+    func,
     text,
     true,
 )
@@ -41,8 +43,7 @@ USERS = Table(
     Column("certify_adult", Boolean, nullable=False, server_default=false()),
     Column("avatar", Text),
     Column("is_active", Boolean, nullable=False, server_default=true()),
-    Column("failed_logins", Integer, nullable=False, server_default="0"),
-    make_time("locked_until"),
+    Column("failed_logins", Integer, nullable=False, server_default="0"),  # since the last sign-in
     make_time("password_changed_at"),
     *make_times(),
     CheckConstraint("role IN ('user', 'admin')", name="role"),
@@ -56,8 +57,11 @@ SESSIONS = Table(
     make_id(),  # the token's sid
     Column("user_id", Uuid, ForeignKey(USERS.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("refresh_hash", LargeBinary, nullable=False, unique=True),
-    Column("prev_refresh_hash", LargeBinary, index=True),
-    Column("family_id", Uuid, nullable=False, index=True),
+    Column("prev_refresh_hash", LargeBinary),
+    # a secret that every refresh token of the session begins with
+    Column("family_id", Uuid, nullable=False, unique=True),
+    Column("generation", Integer, nullable=False, server_default="0"),
+    Column("rotated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("device_name", String(200)),
     Column("user_agent", Text),
     Column("ip", INET),
@@ -114,7 +118,6 @@ API_KEYS = Table(
     Column("created_by", Uuid, ForeignKey(USERS.c.id, ondelete="SET NULL")),
     make_time("last_used_at"),
     make_time("expires_at"),
-    make_time("revoked_at"),
     *make_times(),
     CheckConstraint("octet_length(key_hash) = 32", name="key_hash"),
 )
@@ -125,6 +128,7 @@ RATE_LIMITS = Table(
     Column("key", String(200), primary_key=True),
     make_time("window_start", nullable=False),
     Column("count", Integer, nullable=False, server_default="0"),
+    make_time("blocked_until"),
     *make_times(),
     CheckConstraint("count >= 0", name="count"),
 )

@@ -5,13 +5,13 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import asyncpg
 from fastapi import Depends, Request
 from sqlalchemy import MetaData, event
-from sqlalchemy.engine import URL, AdaptedConnection
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
@@ -20,9 +20,8 @@ from booksync_common.problems import ProblemError, unavailable
 # s
 CONNECT_TIMEOUT = 5
 COMMAND_TIMEOUT = 30
-
-#: s; the driver knows at once when the server has ended a connection, but not when what is between them has.
-MAX_IDLE = 10.0
+#: How long a connection may have been idle to be used without asking the server.
+MAX_TRUST = 1.0
 
 # of a session; the server's own defaults wait for ever. The server's comes before COMMAND_TIMEOUT: it says what it was
 TIMEOUTS = {
@@ -55,29 +54,27 @@ def _server_settings(application: str, schema: str, timeouts: dict[str, str]) ->
     return {"application_name": application, "search_path": f"{schema}, public", "timezone": "UTC", **timeouts}
 
 
-def _note_return(_connection: object, record: ConnectionPoolEntry) -> None:
-    record.info["returned"] = time.monotonic()
+def _watch(engine: Engine) -> None:
+    """Have the pool give out no connection that is lost.
 
-
-def _is_ended(record: ConnectionPoolEntry) -> bool:
-    return record.driver_connection is None or record.driver_connection.is_closed()
-
-
-def _verify(connection: AdaptedConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
-    """Give no connection out that has ended.
-
-    SQLAlchemy's own pool_pre_ping asks the server each time, in three round trips: as long as three queries.
-
-    :raises InvalidatePoolError: which makes the pool connect anew.
+    Not by `pool_pre_ping`, whose question, in a transaction of its own, costs three round trips each time. asyncpg sees
+    when the server hangs up, and only a connection that has been idle may have been lost without a word.
     """
-    idle = time.monotonic() - record.info.get("returned", time.monotonic())
-    if _is_ended(record):
-        raise InvalidatePoolError
-    if idle > MAX_IDLE:
-        try:
-            connection.run_async(lambda driver: driver.fetchrow(";"))
-        except CONNECTION_ERRORS as error:
-            raise InvalidatePoolError from error
+
+    @event.listens_for(engine, "checkin")
+    def note_time(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def check(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        idle_since = record.info.get("idle_since")
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
+        if idle_since is not None and time.monotonic() - idle_since > MAX_TRUST:
+            try:
+                connection.run_async(lambda driver: driver.fetchrow(";"))
+            except CONNECTION_ERRORS as error:
+                raise DisconnectionError from error
 
 
 class Database:
@@ -114,8 +111,7 @@ class Database:
                 "server_settings": _server_settings(application, schema, TIMEOUTS),
             },
         )
-        event.listen(self.engine.sync_engine, "checkin", _note_return)
-        event.listen(self.engine.sync_engine, "checkout", _verify)
+        _watch(self.engine.sync_engine)
         if echo:
             # not the engine's `echo`, which brings a handler of its own
             logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
@@ -211,6 +207,17 @@ async def open_reader(request: Request) -> AsyncIterator[AsyncConnection]:
     async with require_database(request).reader() as connection:
         yield connection
 
+
+async def get_database(request: Request) -> Database:
+    """Give a request the database.
+
+    :raises ProblemError: 503, when there is none.
+    """
+    return require_database(request)
+
+
+#: For what takes more than one transaction.
+DatabaseOf = Annotated[Database, Depends(get_database)]
 
 #: Function scope: committed before the answer is sent, so that no 200 is given for what is not stored.
 Session = Annotated[AsyncSession, Depends(open_session, scope="function")]

@@ -33,12 +33,15 @@ class Health:
         self._startup = startup
         self._lock = asyncio.Lock()
         self._asked = -FRESH
+        self._stage = ""
         self._checks: Mapping[str, Check] = {}
 
     async def checks(self) -> Mapping[str, Check]:
         """Return the state of every part, by name."""
         async with self._lock:
-            if time.monotonic() - self._asked >= FRESH:
+            # what was said of one stage of the start-up is no answer in the next: ready is seen at once
+            if time.monotonic() - self._asked >= FRESH or self._stage != self._startup.stage:
+                self._stage = self._startup.stage
                 self._checks = await self._ask()
                 self._asked = time.monotonic()
             return self._checks

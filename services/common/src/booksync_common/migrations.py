@@ -32,7 +32,7 @@ from booksync_common.failures import FatalError
 logger = logging.getLogger(__name__)
 
 VERSION_TABLE = "alembic_version"
-INIT_SCRIPT = "/usr/local/share/booksync/init-db.sql of the image booksync-postgres"
+INIT_SCRIPT = "/usr/local/share/booksync/init-db.sh in the container booksync-postgres"
 
 # s
 LOCK_FIRST_DELAY = 0.1

@@ -39,7 +39,7 @@ _CODES = {
     503: "unavailable",
 }
 
-# PostgreSQL, appendix A: no connection, another transaction in the way, full, shut down, and lock_not_available
+# PostgreSQL, appendix A: no connection, rolled back for others (a deadlock), full, ended; and lock_not_available
 _PASSING_STATES = ("08", "40", "53", "57", "55P03")
 
 # attributes of asyncpg's errors

@@ -35,11 +35,12 @@ def build_environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **variables}
 
 
-def run(service: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(service: str, *arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a service's command line to its end."""
     return subprocess.run(
         [sys.executable, "-m", f"booksync_api_{service}.cli", *arguments],
         env=build_environment(variables),
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=200), nullable=False),
         sa.Column("window_start", sa.DateTime(timezone=True), nullable=False),
         sa.Column("count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("blocked_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("count >= 0", name=op.f("ck_rate_limits_count")),
@@ -46,7 +47,6 @@ def upgrade() -> None:
         sa.Column("avatar", sa.Text(), nullable=True),
         sa.Column("is_active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("failed_logins", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("locked_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("password_changed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -69,7 +69,6 @@ def upgrade() -> None:
         sa.Column("created_by", sa.Uuid(), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("octet_length(key_hash) = 32", name=op.f("ck_api_keys_key_hash")),
@@ -136,6 +135,8 @@ def upgrade() -> None:
         sa.Column("refresh_hash", sa.LargeBinary(), nullable=False),
         sa.Column("prev_refresh_hash", sa.LargeBinary(), nullable=True),
         sa.Column("family_id", sa.Uuid(), nullable=False),
+        sa.Column("generation", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("rotated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("device_name", sa.String(length=200), nullable=True),
         sa.Column("user_agent", sa.Text(), nullable=True),
         sa.Column("ip", postgresql.INET(), nullable=True),
@@ -150,12 +151,9 @@ def upgrade() -> None:
             ["user_id"], ["auth.users.id"], name=op.f("fk_sessions_user_id_users"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("family_id", name=op.f("uq_sessions_family_id")),
         sa.UniqueConstraint("refresh_hash", name=op.f("uq_sessions_refresh_hash")),
         schema="auth",
-    )
-    op.create_index(op.f("ix_sessions_family_id"), "sessions", ["family_id"], unique=False, schema="auth")
-    op.create_index(
-        op.f("ix_sessions_prev_refresh_hash"), "sessions", ["prev_refresh_hash"], unique=False, schema="auth"
     )
     op.create_index(op.f("ix_sessions_user_id"), "sessions", ["user_id"], unique=False, schema="auth")
 

@@ -1,4 +1,4 @@
-"""Measure how many bytes a change moves, and write bench/layers.md: `python3 bench/layers.py [WORD]...`.
+"""Measure how many bytes a change moves, and write bench/layers.md: `python3 -m bench.layers [WORD]...`.
 
 Each change is made in a copy of the checkout and built; then it is pushed to a registry on loopback that has what was
 built before. What is measured is what `nix run .#push` says that it has sent. With words, only the changes are replayed
@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "nix/fetch"))
 
-from changes import CHANGES, Change  # noqa: E402 - after the path
+from bench.layers.changes import CHANGES, Change  # noqa: E402 - after the path
 
 from booksync_fetch.cache import default_folder, open_cache  # noqa: E402
 from booksync_fetch.cli import Bootstrap  # noqa: E402
@@ -141,11 +141,11 @@ def format_report(moved: Sequence[Moved]) -> str:
     lines = [
         "# Bytes that a change moves",
         "",
-        f"Made by `python3 bench/layers.py` on {len(os.sched_getaffinity(0))} cores: the change is built, and pushed to a",
-        "registry on loopback that has the images from before; beside it what one layer an architecture would move. The",
-        "bump of a wheel is replayed backwards, to the version before; packages come from sid. What the first image of a",
-        f"change has built is there for the next. The goal for a line of a service is {GOAL_S:g} s and",
-        f"{format_bytes(GOAL_BYTES)} for both architectures, build and push.",
+        f"Made by `python3 -m bench.layers` on {len(os.sched_getaffinity(0))} cores: each change is built, and pushed",
+        "to a registry on loopback that has the images from before; beside it what one layer an architecture would",
+        "move. The bump of a wheel is replayed backwards, to the version before; packages come from sid. What the",
+        f"first image of a change has built is there for the next. The goal for a line of a service is {GOAL_S:g} s",
+        f"and {format_bytes(GOAL_BYTES)} for both architectures, build and push.",
         "",
         "| change | image | moved | in one layer | build | push |",
         "|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""The changes that bench/layers.py replays: each edits a copy of the checkout, as a person or an update would."""
+"""The changes that `bench.layers` replays: each edits a copy of the checkout, as a person or an update would."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ def replace(path: str, old: str, new: str) -> Callable[[Path, Cache], None]:
         text = (root / path).read_text()
         if text.count(old) != 1:
             raise BootstrapError(
-                f"{path}: expected {old!r} once, found it {text.count(old)} times; edit bench/changes.py"
+                f"{path}: expected {old!r} once, found it {text.count(old)} times; edit bench/layers/changes.py"
             )
         (root / path).write_text(text.replace(old, new))
 

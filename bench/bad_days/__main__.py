@@ -1,0 +1,127 @@
+"""Live the bad days of `./bootstrap` and write bench/bad-days.md: `.venv/bin/python -m bench.bad_days SYSTEM [DAY]...`.
+
+SYSTEM is the folder of an empty Debian that can reach its apt mirror (`debootstrap --variant=minbase trixie SYSTEM`).
+It stays as it is: each day has an overlay over it. Needs root, 15 GB of disk below TMPDIR, and a cache that
+`./bootstrap fetch` has filled. With DAYs named, the rows of the others stay as they were.
+"""
+
+import argparse
+import datetime as dt
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from bench.bad_days import fetching, surroundings
+from bench.bad_days.machine import ROOT, make_machine
+from bench.bad_days.steps import Days, Step
+
+from booksync_fetch.cache import default_folder
+from booksync_fetch.locks import load_locks, parse_artifacts
+from booksync_fetch.nix import Nix, builder_system
+from booksync_fetch.plan import list_wanted
+from booksync_fetch.progress import say
+
+#: What the days fetch.
+IMAGES = ("booksync-api-auth", "booksync-postgres")
+
+REPORT = ROOT / "bench/bad-days.md"
+LAST = ROOT / "bench/bad-days.json"
+
+DAYS: dict[str, Callable[[Days], Iterator[Step]]] = {
+    "no network": fetching.no_network,
+    "a slow connection": fetching.slow,
+    "a cut connection": fetching.cut,
+    "a wrong hash": fetching.wrong_hash,
+    "a changed cache": fetching.changed_cache,
+    "superseded packages": fetching.superseded,
+    "a full disk": surroundings.full_disk,
+    "no apt": surroundings.no_apt,
+    "no pip": surroundings.no_pip,
+    "another architecture": surroundings.architecture,
+    "^C": surroundings.interrupt,
+    "two runs at once": surroundings.two_runs,
+    "a garbage collection": surroundings.garbage,
+    "a read-only home": surroundings.read_only,
+    "Nix's daemon": surroundings.daemon,
+    "no sandbox": surroundings.no_sandbox,
+}
+
+
+def live(names: list[str], *, system: Path, cache: Path) -> Iterator[tuple[str, list[Step]]]:
+    """Live days by their names; yield each with what came of its steps."""
+    known = parse_artifacts(load_locks(ROOT / "nix/lock"))
+    derivations = Nix(ROOT).load_derivations([f"packages.{builder_system()}.{image}" for image in IMAGES])
+    artifacts = [known[wanted.key] for wanted in list_wanted(derivations)]
+    with make_machine([system], cache) as machine:
+        say("bad days: installing what ./bootstrap needs")
+        if (done := machine.run("./bootstrap --help")).code:
+            raise SystemExit(
+                f"./bootstrap --help on {system}: expected it to install what is missing, got:\n{done.output}"
+            )
+        days = Days(empty=system, ready=[machine.work / "upper", system], cache=cache, artifacts=artifacts)
+        for name in names:
+            steps = []
+            for step in DAYS[name](days):
+                say(f"bad days: {name}: {step.what}: status {step.code}: {step.line}")
+                if step.wrong:
+                    say(f"bad days: NOT AS IT SHOULD BE: {step.wrong}")
+                steps.append(step)
+            yield name, steps
+
+
+def format_report(came: dict[str, list[Step]], *, release: str) -> str:
+    """Return the report as Markdown."""
+    lines = [
+        "# Bad days",
+        "",
+        f"Made by `.venv/bin/python -m bench.bad_days SYSTEM` on {dt.datetime.now(dt.UTC):%Y-%m-%d}: "
+        f"`./bootstrap fetch auth postgres` or `build auth` on an empty {release}, each day",
+        "on a machine of its own (an overlay and namespaces), with a mirror and a package index on loopback that fail",
+        "as they are told to. A day that is not as it should be would say so here.",
+        "",
+        "| day | run | status | what a person sees | |",
+        "|---|---|---|---|---|",
+    ]
+    for name in DAYS:
+        for position, step in enumerate(came.get(name, [])):
+            shown = re.sub(r"\s+", " ", step.line).replace("|", "\\|")
+            shown = shown if len(shown) < 240 else f"{shown[:240]} …"
+            mark = "**not as it should be**" if step.wrong else ""
+            lines.append(f"| {name if position == 0 else ''} | {step.what} | {step.code} | {shown} | {mark} |")
+    return "\n".join([*lines, ""])
+
+
+def load_last() -> dict[str, list[Step]]:
+    """Read what the last life of each day came to."""
+    if not LAST.exists():
+        return {}
+    return {name: [Step(**step) for step in steps] for name, steps in json.loads(LAST.read_text()).items()}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("system", type=Path, metavar="SYSTEM")
+    parser.add_argument("days", nargs="*", metavar="DAY", help=", ".join(DAYS))
+    parser.add_argument("--cache", type=Path, default=default_folder(), help="default: %(default)s")
+    options = parser.parse_args()
+    if unknown := [name for name in options.days if name not in DAYS]:
+        parser.error(f"there is no such day: {', '.join(unknown)}")
+    names = dict(line.split("=", 1) for line in (options.system / "etc/os-release").read_text().splitlines() if line)
+    release = json.loads(names["PRETTY_NAME"])
+    came: dict[str, list[Step]] = {}
+    for name, steps in live(
+        options.days or list(DAYS), system=options.system.absolute(), cache=options.cache.absolute()
+    ):
+        came = {**load_last(), name: steps}  # anew each time: other days may be lived at the same time
+        kept = {day: [asdict(step) for step in lived] for day, lived in came.items()}
+        LAST.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        REPORT.write_text(format_report(came, release=release))
+    print(REPORT)
+    return 1 if any(step.wrong for steps in came.values() for step in steps) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

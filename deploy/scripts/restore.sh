@@ -1,0 +1,96 @@
+#!/bin/bash
+# Bring a backup back: into a new database, in one transaction, which then takes the old one's name.
+#
+#     restore.sh [--yes] FILE
+#
+# FILE is what backup.sh has made, or a plain dump as `pg_dump booksync > FILE` writes it, or one of them compressed by
+# gzip, xz or zstd. Stop the services first. Whatever goes wrong, the database in use stays as it is; when all went well
+# it stays under another name, which is printed.
+#
+# container.sh beside this file has what names the container.
+set -Eeuo pipefail
+here=${BASH_SOURCE[0]%/*}
+. "$here/container.sh"
+
+usage="usage: restore.sh [--yes] FILE"
+ask=yes
+file=
+for argument; do
+    case $argument in
+        --yes) ask=no ;;
+        -*) fail "unknown argument $argument; $usage" ;;
+        *) [[ -z $file ]] || fail "$usage" && file=$argument ;;
+    esac
+done
+[[ -n $file ]] || fail "$usage"
+[[ -r $file && -s $file ]] || fail "$file cannot be read, or is empty"
+find_database
+
+check_nobody_is_connected() {
+    local others
+    others=$(run_sql "$aside" --set=name="$database" <<'SQL'
+SELECT string_agg(DISTINCT usename || coalesce(' (' || nullif(application_name, '') || ')', ''), ', ')
+FROM pg_stat_activity WHERE datname = :'name' AND backend_type = 'client backend';
+SQL
+    )
+    [[ -z $others ]] || fail "database $database is in use by $others: stop the services first, e.g." \
+        "$engine stop booksync_auth_api booksync-api-data booksync-api-prediction"
+}
+
+# pg_restore does not notice everything that can be missing
+check_digest() {
+    local expected sum
+    if [[ ! -r $file.sha256 ]]; then
+        say "$file.sha256 is not there: whether $file is as it was made cannot be told"
+        return
+    fi
+    read -r expected _ <"$file.sha256"
+    sum=$(sha256sum <"$file")
+    [[ $expected == "${sum%% *}" ]] || fail "$file is not what it was when it was made: its SHA-256 differs"
+}
+
+confirm() {
+    local answer
+    printf 'Database %s of %s will be replaced by %s.\nType the name of the database to go on: ' \
+        "$database" "$container" "$file" >&2
+    read -r answer || true
+    [[ $answer == "$database" ]] || fail "nothing was changed"
+}
+
+clean_up() {
+    [[ -z $new ]] || drop_database "$new" || say "database $new could not be removed"
+}
+
+# both at once, or neither
+swap() {
+    run_sql "$aside" --set=name="$database" --set=new="$new" --set=old="$old" <<'SQL'
+BEGIN;
+ALTER DATABASE :"name" RENAME TO :"old";
+ALTER DATABASE :"new" RENAME TO :"name";
+COMMIT;
+SQL
+}
+
+check_digest
+check_nobody_is_connected
+[[ $ask == no ]] || confirm
+
+stamp=$(date -u +%Y%m%d%H%M%S)
+old=${database}_before_$stamp
+new=
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+new=${database}_restored_$stamp
+make_database "$new"
+restore_into "$new" "$file"
+# what belongs to a database and is in no dump: who may connect, and each role's search_path
+run_sql "$new" <"$here/../init-db.sql" >&2
+check_nobody_is_connected
+swap
+new=
+
+say "database $database is now what $file held; what it was before is database $old. When all is well, remove it:"
+say "    $engine exec $container dropdb -U $user $old"
+keys=${file%.dump}.keys
+[[ ! -r $keys ]] || say "the Auth API needs the JWT_SECRET_KEY and CREDENTIALS_KEY that stand in $keys"

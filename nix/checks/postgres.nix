@@ -1,0 +1,147 @@
+# What people expect of the database image, on both architectures; storms are short here and long in `check --long`.
+{
+  locks,
+  platform,
+  builders,
+  images,
+  testTools,
+}:
+let
+  inherit (builtins) concatMap listToAttrs;
+  image = "booksync-postgres";
+  release = import ../images/release.nix;
+
+  # check -> files of tests/postgres
+  subjects = {
+    entrypoint = [
+      "settings"
+      "commands"
+      "scripts"
+      "users"
+      "directory"
+      "memory"
+    ];
+    initialisation = [
+      "initialisation"
+      "isolation"
+      "services"
+    ];
+    upgrade = [ "upgrade" ];
+    backup = [ "backup" ];
+    storm = [
+      "storm"
+      "disk_full"
+    ];
+  };
+
+  services = [
+    "common"
+    "auth"
+    "data"
+    "prediction"
+  ];
+
+  # how often the server is killed in the middle of writes; emulation is some twenty times slower
+  shortRounds = {
+    amd64 = 2;
+    arm64 = 1;
+  };
+  longRounds = {
+    amd64 = 20;
+    arm64 = 2;
+  };
+
+  # greenlet, with which the migrations run, is C++
+  libstdcxx = builders.mkDebianTree {
+    name = "libstdcxx";
+    inherit (platform) architecture;
+    packages = [ "libstdc++6" ];
+  };
+
+  layoutOf =
+    architecture:
+    builders.mkImages {
+      name = "images-postgres-${architecture}";
+      inherit (release) version;
+      images.${image} = {
+        architectures = [ images.byArchitecture.${image}.${architecture} ];
+        annotations = { };
+      };
+    };
+
+  mkCheck =
+    {
+      name,
+      architecture,
+      files,
+      rounds,
+    }:
+    {
+      inherit name;
+      value = builders.mkPytest {
+        inherit name;
+        tests = map (file: "tests/postgres/test_${file}.py") files;
+        groups = [
+          "test"
+          "auth"
+          "data"
+        ];
+        # all that the Prediction API's migrations need
+        wheels = [ "pgvector" ];
+        pythonPath = map (name: "services/${name}/src") services;
+        sources = {
+          "pyproject.toml" = ../../pyproject.toml;
+          "tests/lib" = ../../tests/lib;
+          "tests/postgres" = ../../tests/postgres;
+          "deploy/scripts" = ../../deploy/scripts;
+          "deploy/init-db.sql" = ../../deploy/init-db.sql;
+        }
+        // listToAttrs (
+          map (name: {
+            name = "services/${name}/src";
+            value = ../../services + "/${name}/src";
+          }) services
+        );
+        env = {
+          BOOKSYNC_IMAGES = layoutOf architecture;
+          BOOKSYNC_ARCH = architecture;
+          BOOKSYNC_TEST_TOOLS = testTools;
+          BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
+          BOOKSYNC_LIBSTDCXX = "${libstdcxx}/usr/lib/${platform.triplet}/libstdc++.so.6";
+          BOOKSYNC_ROUNDS = toString rounds.${architecture};
+          BOOKSYNC_OLD_PGVECTOR = builders.mkDebianTree {
+            name = "pgvector-old-${architecture}";
+            inherit architecture;
+            packages = locks.debian.groups.pgvector-old.${architecture};
+          };
+        };
+      };
+    };
+in
+{
+  checks = listToAttrs (
+    concatMap (
+      subject:
+      map (
+        architecture:
+        mkCheck {
+          name = "postgres-${subject}-${architecture}";
+          inherit architecture;
+          files = subjects.${subject};
+          rounds = shortRounds;
+        }
+      ) images.architectures
+    ) (builtins.attrNames subjects)
+  );
+  longChecks = listToAttrs (
+    map (
+      architecture:
+      mkCheck {
+        name = "postgres-storm-${architecture}-long";
+        inherit architecture;
+        files = subjects.storm;
+        rounds = longRounds;
+      }
+    ) images.architectures
+  );
+}

@@ -1,0 +1,72 @@
+"""What Mangacollec answers: the tokens and errors of Rails' Doorkeeper, and accounts, in which much may be missing."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+#: s; what tokens have when they do not say.
+DEFAULT_LIFETIME = 7200
+DEFAULT_PAUSE = 60.0
+MAX_TOKEN = 8192
+
+
+class TokenAnswer(BaseModel):
+    """RFC 6749, section 5.1."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    access_token: SecretStr = Field(min_length=1, max_length=MAX_TOKEN)
+    refresh_token: SecretStr | None = Field(default=None, max_length=MAX_TOKEN)
+    expires_in: int | None = Field(default=None, ge=0, le=10**9)
+    scope: str | None = None
+
+    def expires_at(self, now: datetime) -> datetime:
+        """Return when the token ends, by our clock."""
+        return now + timedelta(seconds=DEFAULT_LIFETIME if self.expires_in is None else self.expires_in)
+
+
+class Account(BaseModel):
+    """`/v1/users/me`, as far as it matters here."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    id: UUID
+    username: str | None = None
+    email: str | None = None
+    certify_adult: bool | None = None
+
+
+def parse[M: BaseModel](model: type[M], body: bytes) -> M | None:
+    """Read an answer; None when it is something else, such as a page of HTML or half of one."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError:
+        return None
+
+
+def parse_error(body: bytes) -> str | None:
+    """Return the code of an OAuth error (RFC 6749, section 5.2); "" for another JSON object, None for anything else."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    error = content.get("error")
+    return error if isinstance(error, str) else ""
+
+
+def parse_pause(value: str | None, now: datetime) -> float:
+    """Read Retry-After (RFC 9110, section 10.2.3) as seconds."""
+    if value is None:
+        return DEFAULT_PAUSE
+    if value.strip().isdecimal():
+        return float(value[:9])
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return DEFAULT_PAUSE
+    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())

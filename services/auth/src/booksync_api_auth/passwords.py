@@ -1,0 +1,118 @@
+"""Passwords: bcrypt on threads of its own, and the one place that knows passlib.
+
+One hash costs a quarter of a second of one core. On the event loop it would stop every other request; on a thread for
+each request, a storm of logins would. So few run at a time, a few wait, and the rest are told when to come back.
+"""
+
+import asyncio
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from booksync_api_auth.settings import AuthSettings
+from booksync_common.parts import Part
+from booksync_common.problems import ProblemError
+
+with warnings.catch_warnings():
+    # passlib looks for the module crypt, which Python 3.13 has no more; bcrypt is not in it
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from passlib.context import CryptContext
+
+#: Threads: one core is left to the event loop.
+MAX_THREADS = 4
+#: Requests that may wait for each thread; about two seconds of work with 12 rounds.
+QUEUE_PER_THREAD = 8
+RETRY_SECONDS = 3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a password is right, and its hash in today's strength where the stored one is weaker."""
+
+    is_right: bool
+    new_hash: str | None = field(default=None, repr=False)
+
+
+class Hashing:
+    """Hash and verify, for who has been admitted."""
+
+    def __init__(self, context: CryptContext, executor: ThreadPoolExecutor) -> None:
+        self._context = context
+        self._executor = executor
+
+    async def hash(self, password: str) -> str:
+        """Hash a password, which must have passed `password_rules`."""
+        return await self._run(lambda: str(self._context.hash(password)))
+
+    async def verify(self, password: str, stored: str | None) -> Verdict:
+        """Compare a password with a hash; with none, the same work is done for nothing, so that nobody learns which."""
+        return await self._run(lambda: self._verify(password, stored))
+
+    def _verify(self, password: str, stored: str | None) -> Verdict:
+        if stored is None:
+            self._context.dummy_verify()
+            return Verdict(is_right=False)
+        try:
+            is_right, new_hash = self._context.verify_and_update(password, stored)
+        except ValueError:  # a hash that is none of ours: nobody can sign in with it
+            self._context.dummy_verify()
+            return Verdict(is_right=False)
+        return Verdict(is_right, new_hash)
+
+    async def _run[T](self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+class Passwords(Part):
+    """The threads, and who may use them."""
+
+    name = "passwords"
+
+    def __init__(self, settings: AuthSettings) -> None:
+        threads = max(1, min(MAX_THREADS, len(os.sched_getaffinity(0)) - 1))
+        self._context = CryptContext(
+            schemes=["bcrypt"],
+            bcrypt__rounds=settings.bcrypt_rounds,
+            bcrypt__truncate_error=True,
+        )
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="bcrypt")
+        self._hashing = Hashing(self._context, self._executor)
+        self._places = threads * (1 + QUEUE_PER_THREAD)
+
+    async def start(self) -> None:
+        """Compute the hash that unknown users are compared with, lest the first of them take twice as long."""
+        await self._hashing.verify("", None)
+
+    async def stop(self) -> None:
+        """End the threads."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    @contextmanager
+    def admit(self) -> Iterator[Hashing]:
+        """Take a place in the queue for the block.
+
+        :raises ProblemError: 429, when there is none.
+        """
+        if self._places == 0:
+            detail = "Too many people sign in at the moment; try again in a few seconds."
+            raise ProblemError(429, "rate_limited", detail, headers={"Retry-After": str(RETRY_SECONDS)})
+        self._places -= 1
+        try:
+            yield self._hashing
+        finally:
+            self._places += 1
+
+
+async def get_passwords(request: Request) -> Passwords:
+    """Give a request the threads."""
+    passwords: Passwords = request.app.state.parts[Passwords.name]
+    return passwords
+
+
+PasswordsOf = Annotated[Passwords, Depends(get_passwords)]

@@ -1,0 +1,200 @@
+"""Mangacollec at its worst: whatever it does, the answer comes in seconds, says so, and the site is left alone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+import pytest_asyncio
+from sqlalchemy.engine import URL
+
+from booksync_api_auth.mangacollec import conversation, part
+from booksync_api_auth.mangacollec.answers import parse_pause
+from booksync_api_auth.mangacollec.gate import MAX_FAILURES, MAX_PAUSE, REST, Gate
+from booksync_auth_testing.household import V1, Household, live_in, problem
+from booksync_auth_testing.mangacollec import Mangacollec, Mood, run_mangacollec
+from booksync_common.problems import ProblemError
+
+ACCOUNT = {"email": "lea@example.org", "password": "her password there"}
+UNAVAILABLE = (502, "mangacollec_unavailable")
+LATE = (504, "mangacollec_unavailable")
+
+
+@pytest.fixture(autouse=True)
+def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for less long than the service does."""
+    monkeypatch.setattr(part, "TIMEOUT", httpx.Timeout(0.5, connect=5.0))
+    monkeypatch.setattr(conversation, "DEADLINE", 1.0)
+
+
+@pytest_asyncio.fixture
+async def site() -> AsyncIterator[Mangacollec]:
+    """Run a Mangacollec in which Léa has an account."""
+    async with run_mangacollec() as running:
+        running.add(**ACCOUNT)
+        yield running
+
+
+@pytest_asyncio.fixture
+async def house(empty_url: URL, site: Mangacollec) -> AsyncIterator[Household]:
+    """Run an Auth API that knows Mangacollec, where Léa is first."""
+    async with live_in(empty_url, **site.settings) as household:
+        yield household
+
+
+async def log_in(house: Household) -> httpx.Response:
+    """Sign in at Mangacollec."""
+    return await house.client.post(f"{V1}/auth/mangacollec/login", json=ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("mood", "expected"),
+    [
+        ("slow", LATE),
+        ("drip", LATE),
+        ("garbage", UNAVAILABLE),
+        ("truncated", UNAVAILABLE),
+        ("hang_up", UNAVAILABLE),
+        ("huge", UNAVAILABLE),
+        ("errors", UNAVAILABLE),
+        ("empty", UNAVAILABLE),
+    ],
+)
+async def test_bad_mood(house: Household, site: Mangacollec, mood: Mood, expected: tuple[int, str]) -> None:
+    site.mood = mood
+    assert problem(await log_in(house)) == expected
+    site.token_mood, site.mood = "well", "well"
+    assert (await log_in(house)).status_code == 200
+
+
+async def test_account_that_cannot_be_read(house: Household, site: Mangacollec) -> None:
+    site.accounts[0].id = "not a uuid"
+    assert problem(await log_in(house)) == UNAVAILABLE
+
+
+async def test_site_that_is_not_there(empty_url: URL, site: Mangacollec) -> None:
+    async with live_in(empty_url, **{**site.settings, "mangacollec_base_url": "http://127.0.0.1:1"}) as house:
+        assert problem(await log_in(house)) == UNAVAILABLE
+
+
+async def test_base_url_and_token_path_are_the_operators(empty_url: URL, site: Mangacollec) -> None:
+    async with live_in(empty_url, **site.settings, mangacollec_token_path="/elsewhere/token") as house:
+        assert problem(await log_in(house)) == UNAVAILABLE
+        assert [path for path, _ in site.requests] == ["/elsewhere/token"]
+
+
+async def test_outage_does_not_end_a_link(house: Household, site: Mangacollec) -> None:
+    lea = await house.add("Léa")
+    await house.client.put(f"{V1}/mangacollec/link", json=ACCOUNT, headers=lea.headers)
+    await house.query("UPDATE auth.credentials SET token_expires_at = now()")
+    site.mood = "errors"
+    token = await house.client.get(f"{V1}/mangacollec/token", headers=lea.headers)
+    assert problem(token) == UNAVAILABLE
+    site.mood = "well"
+    assert (await house.client.get(f"{V1}/mangacollec/token", headers=lea.headers)).status_code == 200
+
+
+async def test_outage_does_not_use_up_tries(house: Household, site: Mangacollec) -> None:
+    site.mood = "errors"
+    for _ in range(10):
+        assert problem(await log_in(house)) == UNAVAILABLE
+
+
+async def test_site_is_left_alone_after_failures(house: Household, site: Mangacollec) -> None:
+    site.mood = "errors"
+    for _ in range(MAX_FAILURES + 5):
+        assert problem(await log_in(house)) == UNAVAILABLE
+    assert len(site.requests) == MAX_FAILURES
+    answer = await log_in(house)
+    assert 1 <= int(answer.headers["retry-after"]) <= REST
+    health = (await house.client.get("/health")).json()
+    assert health["checks"]["mangacollec"] == {"status": "ok", "detail": "left alone for a while"}
+
+
+async def test_pause_that_it_asks_for_is_honoured(house: Household, site: Mangacollec) -> None:
+    site.mood = "limited"
+    for _ in range(3):
+        answer = await log_in(house)
+        assert problem(answer) == UNAVAILABLE
+        assert 25 <= int(answer.headers["retry-after"]) <= 30
+    assert len(site.requests) == 1
+
+
+async def test_slow_site_holds_up_nobody_else(house: Household, site: Mangacollec) -> None:
+    lea = await house.add("Léa")
+    site.mood = "slow"
+    waiting = [asyncio.create_task(log_in(house)) for _ in range(20)]
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(60):
+        assert (await house.find(lea)).status_code == 200
+        answers = await asyncio.gather(*waiting)
+    assert {answer.status_code for answer in answers} <= {429, 502, 504}
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def is_open(gate: Gate) -> bool:
+    """Tell whether a question gets through."""
+    try:
+        gate.check()
+    except ProblemError:
+        return False
+    return True
+
+
+def test_gate_closes_after_failures_in_a_row() -> None:
+    gate = Gate(clock := Clock())
+    for _ in range(MAX_FAILURES - 1):
+        gate.note_failure()
+    gate.note_answer()
+    for _ in range(MAX_FAILURES - 1):
+        gate.note_failure()
+    assert is_open(gate)
+    gate.note_failure()
+    assert not is_open(gate)
+    clock.now += REST
+    assert is_open(gate)
+    gate.note_failure()
+    assert not is_open(gate)
+    clock.now += REST
+    gate.note_answer()
+    for _ in range(MAX_FAILURES - 1):
+        gate.note_failure()
+    assert is_open(gate)
+
+
+def test_gate_is_not_closed_for_days() -> None:
+    gate = Gate(clock := Clock())
+    gate.pause(10**9)
+    assert gate.rest == MAX_PAUSE
+    clock.now += MAX_PAUSE
+    assert is_open(gate)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("30", 30),
+        (" 5 ", 5),
+        (None, 60),
+        ("", 60),
+        ("soon", 60),
+        ("-1", 60),
+        ("9" * 400, 999_999_999),
+        ("Wed, 25 Nov 2026 10:00:30 GMT", 30),
+        ("Wed, 25 Nov 2026 10:00:30", 30),
+        ("Wed, 25 Nov 2020 10:00:30 GMT", 0),
+        ("Wed, 99 Nov 2026 10:00:30 GMT", 60),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float) -> None:
+    assert parse_pause(value, datetime(2026, 11, 25, 10, tzinfo=UTC)) == seconds

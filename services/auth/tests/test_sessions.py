@@ -1,0 +1,102 @@
+"""Sessions: what ends one ends its tokens at once, though they never expire."""
+
+import asyncio
+
+import pytest
+
+from booksync_auth_testing.household import PASSWORD, V1, Household, problem
+
+
+async def test_logout_ends_this_session(house: Household) -> None:
+    ana = await house.add("Ana")
+    other = await house.log_in("Ana")
+    assert (await house.client.post(f"{V1}/auth/logout", headers=ana.headers)).status_code == 204
+    assert problem(await house.find(ana)) == (401, "token_revoked")
+    assert (await house.introspect(ana.access_token)) == {"active": False}
+    assert (await house.find(other)).status_code == 200
+
+
+async def test_logout_all_ends_every_session_of_the_profile(house: Household) -> None:
+    ana = await house.add("Ana")
+    bo = await house.add("Bo", by=ana)
+    other = await house.log_in("Ana")
+    assert (await house.client.post(f"{V1}/auth/logout-all", headers=ana.headers)).status_code == 204
+    for person in (ana, other):
+        assert problem(await house.find(person)) == (401, "token_revoked")
+    assert (await house.find(bo)).status_code == 200
+
+
+async def test_sessions_are_shown_and_ended_one_by_one(house: Household) -> None:
+    ana = await house.add("Ana")
+    other = await house.log_in("Ana", device_name="Raspberry Pi")
+    shown = (await house.client.get(f"{V1}/auth/sessions", headers=ana.headers)).json()
+    assert {item["id"]: item["is_current"] for item in shown} == {ana.session_id: True, other.session_id: False}
+    assert {item["device_name"] for item in shown} == {None, "Raspberry Pi"}
+    assert "refresh_hash" not in shown[0]
+    ended = await house.client.delete(f"{V1}/auth/sessions/{other.session_id}", headers=ana.headers)
+    assert ended.status_code == 204
+    assert problem(await house.find(other)) == (401, "token_revoked")
+    again = await house.client.delete(f"{V1}/auth/sessions/{other.session_id}", headers=ana.headers)
+    assert problem(again) == (404, "session_not_found")
+
+
+async def test_session_of_somebody_else_is_nobodys_business(house: Household) -> None:
+    ana = await house.add("Ana")
+    bo = await house.add("Bo", by=ana)
+    answer = await house.client.delete(f"{V1}/auth/sessions/{bo.session_id}", headers=ana.headers)
+    assert problem(answer) == (404, "session_not_found")
+    assert (await house.find(bo)).status_code == 200
+
+
+async def test_use_is_noted_once_a_minute(house: Household) -> None:
+    ana = await house.add("Ana")
+    used = "SELECT last_used_at FROM auth.sessions"
+    before = await house.query(used)
+    await asyncio.gather(*(house.find(ana) for _ in range(5)))
+    assert await house.query(used) == before
+    await house.query("UPDATE auth.sessions SET last_used_at = last_used_at - interval '61 seconds'")
+    await house.find(ana)
+    assert await house.query(f"SELECT ({used}) >= now() - interval '30 seconds'") is True
+
+
+async def test_session_of_another_profile_does_not_make_a_token_good(house: Household) -> None:
+    ana = await house.add("Ana")
+    bo = await house.add("Bo", by=ana)
+    await house.query(f"UPDATE auth.sessions SET user_id = '{bo.id}' WHERE id = '{ana.session_id}'")
+    assert problem(await house.find(ana)) == (401, "token_revoked")
+
+
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+async def test_revocation_of_either_token_ends_the_session(house: Household, kind: str) -> None:
+    ana = await house.add("Ana")
+    answer = await house.client.post(f"{V1}/auth/revoke", data={"token": getattr(ana, kind)})
+    assert answer.status_code == 200
+    assert problem(await house.find(ana)) == (401, "token_revoked")
+
+
+async def test_revocation_of_nothing_is_fine(house: Household) -> None:
+    assert (await house.client.post(f"{V1}/auth/revoke", data={"token": "nothing"})).status_code == 200
+
+
+async def test_password_change_ends_the_other_sessions(house: Household) -> None:
+    ana = await house.add("Ana")
+    other = await house.log_in("Ana")
+    body = {"old_password": PASSWORD, "new_password": "another long sentence"}
+    answer = await house.client.put(f"{V1}/users/{ana.id}/password", json=body, headers=ana.headers)
+    assert answer.status_code == 204
+    assert (await house.find(ana)).status_code == 200
+    assert problem(await house.find(other)) == (401, "token_revoked")
+    assert (await house.log_in("Ana", "another long sentence")).id == ana.id
+    old = await house.client.post(f"{V1}/auth/login", json={"username": "Ana", "password": PASSWORD})
+    assert problem(old) == (401, "invalid_credentials")
+
+
+async def test_deletion_ends_every_session(house: Household) -> None:
+    ana = await house.add("Ana")
+    bo = await house.add("Bo", by=ana)
+    answer = await house.client.request(
+        "DELETE", f"{V1}/users/{bo.id}", json={"password": PASSWORD}, headers=ana.headers
+    )
+    assert answer.status_code == 204
+    assert problem(await house.find(bo)) == (401, "token_revoked")
+    assert (await house.introspect(bo.access_token)) == {"active": False}

@@ -1,0 +1,52 @@
+"""Many sign-ins at once: bcrypt is on threads of its own, few wait, and the others are told when to come back."""
+
+import asyncio
+import threading
+
+import bcrypt
+import httpx
+import pytest
+from sqlalchemy.engine import URL
+
+from booksync_api_auth.passwords import MAX_THREADS, QUEUE_PER_THREAD
+from booksync_auth_testing.household import PASSWORD, V1, Household, live_in, problem
+
+PEOPLE = 50
+
+
+async def test_storm_is_turned_away_in_part(empty_url: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: set[str] = set()
+    hashpw = bcrypt.hashpw
+
+    def note_thread(password: bytes, salt: bytes) -> bytes:
+        threads.add(threading.current_thread().name)
+        return hashpw(password, salt)
+
+    monkeypatch.setattr(bcrypt, "hashpw", note_thread)
+    async with live_in(empty_url, bcrypt_rounds=8, database_pool_timeout=60) as house:
+        await house.add("Ana")
+        threads.clear()
+
+        async def log_in(number: int) -> httpx.Response:
+            body = {"username": "Ana" if number == 0 else f"Nobody {number}", "password": PASSWORD}
+            return await house.client.post(f"{V1}/auth/login", json=body)
+
+        storm = asyncio.gather(*(log_in(number) for number in range(PEOPLE)))
+        while not threads:
+            await asyncio.sleep(0)
+        assert (await house.client.get("/health/live")).status_code == 200
+        assert not storm.done()
+        answers = await storm
+    turned_away = [answer for answer in answers if answer.status_code == 429]
+    assert answers[0].status_code == 200  # who was first is served
+    assert len(turned_away) >= PEOPLE - MAX_THREADS * (1 + QUEUE_PER_THREAD)
+    for answer in turned_away:
+        assert problem(answer) == (429, "rate_limited")
+        assert int(answer.headers["retry-after"]) >= 1
+    assert all(name.startswith("bcrypt") for name in threads)
+
+
+async def test_places_are_given_back(house: Household) -> None:
+    await house.add("Ana")
+    for _ in range(20):
+        await asyncio.gather(*(house.log_in("Ana") for _ in range(3)))

@@ -1,0 +1,1 @@
+"""What the tests of the Auth API share: a household of profiles, and a Mangacollec that can misbehave."""

@@ -1,0 +1,203 @@
+"""`nix run .#database` gives services their roles and tests a server of their own, keeps data, and ends on ^C."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from booksync_apps.database import create_parser
+
+START_LIMIT_S = 120
+END_LIMIT_S = 60
+
+
+@dataclass(frozen=True)
+class Running:
+    """A database that has begun.
+
+    :param addresses: what it has printed: variable, and the service where there is one -> address
+    """
+
+    process: subprocess.Popen[str]
+    addresses: dict[tuple[str, str], str]
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Do what ^C does, and return the exit code."""
+        os.killpg(self.process.pid, number)
+        return self.process.wait(END_LIMIT_S)
+
+
+def program() -> str:
+    return os.environ.get("BOOKSYNC_DATABASE") or pytest.fail("BOOKSYNC_DATABASE: bin/database of `.#apps` is not set")
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the database is begun once for all tests that do not care."""
+    return tmp_path_factory.mktemp("apps") / "database"
+
+
+@contextmanager
+def start(directory: Path, port: int) -> Iterator[Running]:
+    """Start a database and wait until it lets clients in."""
+    log = directory.with_suffix(".log")
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [program(), "--port", str(port), "--directory", str(directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+            # as from a terminal: a job in the background ignores SIGINT, and so would all that it starts
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread runs here
+        )
+    assert process.stdout is not None
+    try:
+        printed = [process.stdout.readline() for _ in range(4)]
+        found = [re.fullmatch(r"(\w+)=(\S+)(?:  # (\w+))?\n", line) for line in printed]
+        addresses = {(match[1], match[3] or ""): match[2] for match in found if match}
+        assert len(addresses) == len(printed), (printed, log.read_text())
+        deadline = time.monotonic() + START_LIMIT_S
+        while not asyncio.run(is_ready(addresses["TEST_DATABASE_URL", ""])):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        yield Running(process, addresses)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+async def connect(address: str) -> asyncpg.Connection:
+    return await asyncpg.connect(address.replace("postgresql+asyncpg://", "postgresql://"))
+
+
+async def is_ready(address: str) -> bool:
+    try:
+        connection = await connect(address)
+    except (OSError, asyncpg.PostgresError):
+        return False
+    await connection.close()
+    return True
+
+
+async def run(address: str, *statements: str) -> object:
+    """Run statements and return the value of the last one."""
+    connection = await connect(address)
+    try:
+        for statement in statements[:-1]:
+            await connection.execute(statement)
+        return await connection.fetchval(statements[-1])
+    finally:
+        await connection.close()
+
+
+def test_what_it_prints_is_what_works(directory: Path, port: int) -> None:
+    with start(directory, port) as database:
+        tests = database.addresses["TEST_DATABASE_URL", ""]
+        assert asyncio.run(run(tests, "CREATE DATABASE other", "SELECT count(*) FROM pg_database")) == 5
+        assert (
+            asyncio.run(run(tests, "CREATE EXTENSION IF NOT EXISTS vector", "SELECT '[1,2]'::vector <-> '[1,4]'")) == 2
+        )
+        for service in ("auth", "data", "prediction"):
+            address = database.addresses["DATABASE_URL", service]
+            assert asyncio.run(run(address, "CREATE TABLE own (x int)", "SELECT current_user")) == f"booksync_{service}"
+        assert database.end() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_is_shut_down_in_order(directory: Path, port: int, number: signal.Signals) -> None:
+    with start(directory, port) as database:
+        assert database.end(number) == 0
+    assert "database system is shut down" in directory.with_suffix(".log").read_text()
+
+
+def test_a_second_interrupt_kills_it_and_leaves_nothing_behind(directory: Path, port: int) -> None:
+    with start(directory, port) as database:
+        address = database.addresses["TEST_DATABASE_URL", ""]
+        os.killpg(database.process.pid, signal.SIGINT)
+        os.killpg(database.process.pid, signal.SIGINT)
+        database.process.wait(END_LIMIT_S)
+    assert not asyncio.run(is_ready(address))
+
+
+def test_data_outlive_it_and_nothing_is_unpacked_twice(directory: Path, port: int) -> None:
+    with start(directory, port) as database:
+        auth = database.addresses["DATABASE_URL", "auth"]
+        asyncio.run(run(auth, "CREATE TABLE kept AS SELECT 42 AS x", "SELECT 1"))
+        assert database.end() == 0
+    (root,) = directory.glob("root-*")
+    before = root.stat().st_ctime_ns
+    with start(directory, port) as database:
+        assert asyncio.run(run(auth, "SELECT x FROM kept")) == 42
+        assert database.end() == 0
+    assert [path.stat().st_ctime_ns for path in directory.glob("root-*")] == [before]
+
+
+def test_an_image_that_was_half_unpacked_or_is_old_is_replaced(tmp_path: Path, port: int) -> None:
+    directory = tmp_path / "database"
+    for name in ("partial", "root-0123456789ab"):
+        (directory / name / "usr").mkdir(parents=True)
+    with start(directory, port) as database:
+        assert database.end() == 0
+    assert sorted(path.name.partition("-")[0] for path in directory.iterdir()) == ["data", "root"]
+    assert not (directory / "root-0123456789ab").exists()
+
+
+def test_a_port_that_is_taken_ends_it(directory: Path, port: int) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        done = subprocess.run(
+            [program(), "--port", str(port), "--directory", str(directory)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_LIMIT_S,
+        )
+    assert done.returncode == 1
+    assert "Address already in use" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--port", "many"], 2, "invalid int value"),
+        (["--unknown"], 2, "unrecognized arguments"),
+        (["--directory", "/proc/database"], 1, "database: "),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(arguments: list[str], code: int, said: str) -> None:
+    done = subprocess.run([program(), *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_says_that_it_is_for_development() -> None:
+    done = subprocess.run([program(), "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    for word in ("--port", "--directory", "5432", "127.0.0.1 alone", "never for a family's data"):
+        assert word in done.stdout
+    assert create_parser().prog.startswith("nix run .#database")

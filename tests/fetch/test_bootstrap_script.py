@@ -1,0 +1,152 @@
+"""./bootstrap installs what is missing by apt, or says in one line why it cannot, before anything else is done."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+SHELL = json.loads(os.environ.get("BOOKSYNC_SHELL", '["/bin/sh"]'))
+STUB_SHELL = f"{os.environ['BOOKSYNC_BUSYBOX']} sh" if "BOOKSYNC_BUSYBOX" in os.environ else "/bin/sh"
+BOOTSTRAP = Path(__file__).parents[2] / "bootstrap"
+
+#: Programs of a machine that has all; what each does beside being noted down.
+ALL = {
+    "dirname": 'shift; echo "${1%/*}"',
+    "uname": "echo Linux x86_64",
+    "id": "echo 0",
+    "sudo": "",
+    "dpkg": "",
+    "apt-get": "",
+    "python3": "",
+    "nix": "",
+    "git": "",
+}
+
+
+@dataclass
+class Machine:
+    """Programs, and what was called."""
+
+    folder: Path
+    programs: dict[str, str] = field(default_factory=lambda: dict(ALL))
+
+    def bootstrap(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        programs, calls = self.folder / "bin", self.folder / "calls"
+        programs.mkdir()
+        calls.touch()
+        for name, does in self.programs.items():
+            note = "" if name in ("dirname", "uname", "id") else f'echo "{name} $*" >> "{calls}"\n'
+            (programs / name).write_text(f"#!{STUB_SHELL}\n{note}{does}\n")
+            (programs / name).chmod(0o755)
+        return subprocess.run(
+            [*SHELL, str(BOOTSTRAP), *arguments],
+            env={"PATH": str(programs)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def calls(self) -> list[str]:
+        """What was called to change something or to go on."""
+        lines = (self.folder / "calls").read_text().splitlines()
+        return [line for line in lines if not line.startswith(("python3 -c", "python3 -m pip --version"))]
+
+    def lack(self, *names: str) -> None:
+        for name in names:
+            del self.programs[name]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+NO_PIP = 'case "$*" in "-m pip --version") exit 1 ;; esac'
+OLD_PYTHON = 'case "$1" in -c) exit 1 ;; esac'
+
+
+def test_a_machine_that_has_all_goes_on_at_once(machine: Machine) -> None:
+    machine.lack("sudo", "dpkg", "apt-get")
+    done = machine.bootstrap("build", "auth")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert machine.calls == [f"python3 -B {BOOTSTRAP.parent}/nix/fetch build auth"]
+
+
+@pytest.mark.parametrize(
+    ("lacks", "replaced", "packages"),
+    [
+        (["nix"], {}, "nix-bin"),
+        (["git"], {}, "git"),
+        ([], {"python3": NO_PIP}, "python3-pip"),
+        ([], {"python3": OLD_PYTHON}, "python3 python3-pip"),
+        (["nix", "git"], {"python3": NO_PIP}, "python3-pip nix-bin git"),
+    ],
+)
+def test_what_is_missing_is_installed_by_root(
+    machine: Machine, lacks: list[str], replaced: Mapping[str, str], packages: str
+) -> None:
+    machine.lack("sudo", *lacks)
+    machine.programs.update(replaced)
+    done = machine.bootstrap("check")
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [f"bootstrap: installing {packages}"]
+    assert machine.calls == [
+        "dpkg --configure -a",
+        "apt-get -qq update",
+        f"apt-get -qq -o Dpkg::Use-Pty=0 install --no-install-recommends -y {packages}",
+        f"python3 -B {BOOTSTRAP.parent}/nix/fetch check",
+    ]
+
+
+def test_a_user_installs_by_sudo_and_gets_the_daemon(machine: Machine) -> None:
+    machine.lack("nix")
+    machine.programs["id"] = "echo 1000"
+    assert machine.bootstrap("build").returncode == 0
+    assert machine.calls == [
+        "sudo dpkg --configure -a",
+        "sudo apt-get -qq update",
+        "sudo apt-get -qq -o Dpkg::Use-Pty=0 install --no-install-recommends -y nix-bin nix-setup-systemd",
+        f"python3 -B {BOOTSTRAP.parent}/nix/fetch build",
+    ]
+
+
+def expect_refusal(machine: Machine, line: str) -> None:
+    done = machine.bootstrap("build")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith(f"bootstrap: {line}")
+    assert not any(call.startswith("python3 -B") for call in machine.calls)
+
+
+def test_a_machine_without_apt_is_told_what_to_install(machine: Machine) -> None:
+    machine.lack("nix", "git", "apt-get", "dpkg")
+    expect_refusal(machine, "expected Python 3.9 or later with pip, Nix 2.8 or later, and git; without apt-get, ")
+    assert machine.calls == []
+
+
+def test_a_machine_that_cannot_build_gets_nothing_installed(machine: Machine) -> None:
+    machine.lack("nix")
+    machine.programs["uname"] = "echo Linux riscv64"
+    expect_refusal(machine, "expected Linux on x86_64 or aarch64, got Linux riscv64")
+    assert machine.calls == []
+
+
+def test_a_user_without_sudo_is_told_what_root_has_to_do(machine: Machine) -> None:
+    machine.lack("nix", "sudo")
+    machine.programs["id"] = "echo 1000"
+    expect_refusal(
+        machine, "expected root or sudo to install packages, got neither; let root run: apt-get install nix-bin"
+    )
+    assert machine.calls == []
+
+
+@pytest.mark.parametrize("fails", ["update", "install"])
+def test_an_installation_that_fails_ends_the_run(machine: Machine, fails: str) -> None:
+    machine.lack("nix")
+    machine.programs["apt-get"] = f'case "$*" in *{fails}*) echo "E: no network" >&2; exit 100 ;; esac'
+    expect_refusal(machine, "apt-get: expected to install nix-bin, got the error above; run the same command again")

@@ -1,0 +1,70 @@
+"""Artifacts are kept from the garbage collector, also after the store that knew their roots was emptied."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from booksync_fetch.nix import Nix, find_registered
+
+PATHS = ["/nix/store/aaa-one", "/nix/store/bbb-two"]
+
+
+class Store(Nix):
+    """A store whose links to roots are in a folder, as Nix makes them."""
+
+    def __init__(self, registered: Path) -> None:
+        self.registered = registered
+        registered.mkdir(parents=True)
+        self.asked: list[str] = []
+
+    def run(self, program: str, arguments: Sequence[str], *, quiet: bool = False) -> str:
+        assert (program, arguments[0], arguments[2], arguments[4], quiet) == (
+            "nix-store",
+            "--realise",
+            "--add-root",
+            "--indirect",
+            True,
+        )
+        root = Path(arguments[3])
+        root.unlink(missing_ok=True)
+        root.symlink_to(arguments[1])
+        (self.registered / str(len(self.asked))).symlink_to(root)
+        self.asked.append(arguments[1])
+        return ""
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setattr("booksync_fetch.nix.ROOTS", tmp_path / "auto")
+    return Store(tmp_path / "auto")
+
+
+def test_each_path_gets_a_root_and_none_twice(tmp_path: Path, store: Store) -> None:
+    folder = tmp_path / ".nix-roots"
+    store.add_roots(folder, PATHS[:1])
+    store.add_roots(folder, PATHS)
+    assert store.asked == PATHS
+    assert {str(link.readlink()) for link in folder.iterdir()} == set(PATHS)
+
+
+def test_links_that_no_store_knows_any_more_are_roots_again(tmp_path: Path, store: Store) -> None:
+    folder = tmp_path / ".nix-roots"
+    store.add_roots(folder, PATHS)
+    for link in store.registered.iterdir():
+        link.unlink()
+    store.asked.clear()
+    store.add_roots(folder, PATHS)
+    assert store.asked == PATHS
+
+
+@pytest.mark.parametrize("place", ["nowhere", "a-file"])
+def test_a_store_that_cannot_be_looked_into_knows_no_roots(tmp_path: Path, place: str) -> None:
+    (tmp_path / "a-file").write_text("")
+    assert find_registered(tmp_path / place) == set()
+
+
+def test_what_is_no_link_is_no_root(tmp_path: Path) -> None:
+    (tmp_path / "a-file").write_text("")
+    (tmp_path / "link").symlink_to("/checkout/.nix-roots/one")
+    assert find_registered(tmp_path) == {"/checkout/.nix-roots/one"}

@@ -1,0 +1,281 @@
+"""A backup is whole, verified and kept with its keys, or there is none; a restore swaps all of it, or changes nothing.
+
+The scripts run as on a host whose container engine is engine.sh: the "containers" are the image's own programs, with
+the environment that they would have.
+"""
+
+import gzip
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from booksync_testing.postgres import SOCKET_DIRECTORY, Server, start_postgres
+from booksync_testing.sandbox import Bind, Result, Sandbox
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+ENGINE = Path(__file__).parent / "engine.sh"
+ENDS = (".dump", ".dump.sha256", ".keys")
+SECRET = "the key of all tokens = with + signs"
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine with a database's container and the scripts."""
+
+    server: Server
+    folder: Path  # its /tmp/host
+    containers: Path  # name -> environment
+
+    def run(self, script: str, *arguments: str, **environment: str) -> Result:
+        return self.server.sandbox.run(
+            *("bash", "-c", 'cd /tmp/host && "$0" "$@"', f"/tmp/deploy/scripts/{script}", *arguments),
+            entrypoint=False,
+            environment={"CONTAINER_ENGINE": "/tmp/engine", **environment},
+            binds=[
+                Bind(self.server.sockets, SOCKET_DIRECTORY),
+                Bind(self.folder, "/tmp/host", "write"),
+                Bind(self.containers, "/tmp/containers"),
+                Bind(DEPLOY, "/tmp/deploy"),
+                Bind(ENGINE, "/tmp/engine"),
+            ],
+            timeout=120,
+        )
+
+    def back_up(self, **environment: str) -> Path:
+        """Make a backup; return its file."""
+        result = self.run("backup.sh", **environment)
+        assert result.code == 0, result.output
+        return max((self.folder / "backups").glob("*.dump"))
+
+    def list_backups(self) -> list[str]:
+        return sorted(path.name for path in (self.folder / "backups").glob("*"))
+
+    def databases(self) -> list[str]:
+        names = "SELECT datname FROM pg_database WHERE datname LIKE 'booksync%' ORDER BY 1"
+        return self.server.query(names).splitlines()
+
+
+@pytest.fixture
+def host(sandbox: Sandbox, scratch: Path) -> Iterator[Host]:
+    """Start a database with some rows, under a superuser whose name is not the guide's."""
+    folder = scratch / "host"
+    containers = scratch / "containers"
+    for directory in (folder, containers):
+        directory.mkdir()
+    with start_postgres(sandbox, user="family", environment={"POSTGRES_DB": "booksync"}) as server:
+        (containers / "booksync-postgres").write_text(
+            f"POSTGRES_USER=family\nPOSTGRES_PASSWORD=password\nPOSTGRES_DB=booksync\nPGPORT={server.port}\n"
+        )
+        (containers / "booksync_auth_api").write_text(f"HOST=0.0.0.0\nJWT_SECRET_KEY={SECRET}\n")
+        server.query(
+            "SET ROLE booksync_auth; CREATE TABLE auth.users (id int PRIMARY KEY, name text);"
+            "INSERT INTO auth.users SELECT i, 'Élève ' || i FROM generate_series(1, 1000) AS i; RESET ROLE;"
+            "SET ROLE booksync_prediction; CREATE TABLE prediction.embeddings (id int, embedding public.vector(3));"
+            "INSERT INTO prediction.embeddings SELECT i, format('[%s,1,2]', i)::vector FROM generate_series(1, 50) i;"
+            "CREATE INDEX ON prediction.embeddings USING hnsw (embedding public.vector_l2_ops)",
+            database="booksync",
+        )
+        yield Host(server, folder, containers)
+
+
+def digest(server: Server, database: str = "booksync") -> str:
+    """Return a checksum over all rows."""
+    return server.query(
+        "SELECT (SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM auth.users AS t)"
+        " || (SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM prediction.embeddings AS t)",
+        database=database,
+    )
+
+
+def test_a_backup_is_dated_private_and_lies_beside_its_keys(host: Host) -> None:
+    result = host.run("backup.sh")
+    assert result.code == 0, result.output
+    dump, digest, keys = host.list_backups()
+    assert re.fullmatch(r"booksync-\d{8}T\d{6}Z\.dump", dump)
+    assert [digest, keys] == [f"{dump}.sha256", dump.replace(".dump", ".keys")]
+    for name in (dump, digest, keys):
+        assert (host.folder / "backups" / name).stat().st_mode & 0o777 == 0o600
+    assert (host.folder / "backups" / keys).read_text() == f"JWT_SECRET_KEY={SECRET}\n"
+    assert f"{keys} has the keys of the Auth API" in result.output
+    assert result.output.splitlines()[-1] == f"backups/{dump}"
+    assert SECRET not in result.output
+    assert host.databases() == ["booksync"]
+
+
+def test_it_restores_into_the_database_that_lost_everything(host: Host) -> None:
+    before = digest(host.server)
+    dump = host.back_up()
+    host.server.query("TRUNCATE auth.users; DROP TABLE prediction.embeddings", database="booksync")
+    result = host.run("restore.sh", "--yes", f"backups/{dump.name}")
+    assert result.code == 0, result.output
+    assert digest(host.server) == before
+    old = next(name for name in host.databases() if "_before_" in name)
+    assert f"dropdb -U family {old}" in result.output
+    assert host.server.query("SELECT count(*) FROM auth.users", database=old) == "0"
+    # what no dump holds: who may connect, where names are found
+    address = f"host=127.0.0.1 port={host.server.port} user=booksync_auth dbname=booksync"
+    words = ("psql", "-At", "--command", "SELECT count(*) FROM users", address)
+    answer = host.server.sandbox.run(*words, entrypoint=False, environment={"PGPASSWORD": "auth_password"})
+    assert answer.output == "1000\n"
+    assert host.server.query("SELECT has_database_privilege('public', 'booksync', 'CONNECT')") == "f"
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_plain_dump_of_the_guide_restores_without_merging(host: Host, suffix: str) -> None:
+    before = digest(host.server)
+    words = ("pg_dump", "-U", "family", "booksync")
+    plain = host.server.sandbox.run(
+        *words,
+        entrypoint=False,
+        environment={"PGPORT": str(host.server.port)},
+        binds=[Bind(host.server.sockets, SOCKET_DIRECTORY)],
+    ).output.encode()
+    (host.folder / f"backup.sql{suffix}").write_bytes(gzip.compress(plain) if suffix else plain)
+    host.server.query("INSERT INTO auth.users VALUES (-1, 'later')", database="booksync")
+    result = host.run("restore.sh", "--yes", f"backup.sql{suffix}")
+    assert result.code == 0, result.output
+    assert digest(host.server) == before
+
+
+def cut(content: bytes) -> bytes:
+    # pg_restore itself finds nothing wrong with it
+    return content[:-1000]
+
+
+def spoil(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes(64) + content[middle + 64 :]
+
+
+@pytest.mark.parametrize("damage", [cut, spoil, lambda _: b"SELECT 1;", lambda _: b""])
+def test_a_damaged_file_changes_nothing(host: Host, damage: Callable[[bytes], bytes]) -> None:
+    dump = host.back_up()
+    dump.write_bytes(damage(dump.read_bytes()))
+    before = digest(host.server)
+    result = host.run("restore.sh", "--yes", f"backups/{dump.name}")
+    assert result.code != 0
+    assert host.databases() == ["booksync"]
+    assert digest(host.server) == before
+
+
+def test_it_asks_before_it_replaces_anything(host: Host) -> None:
+    dump = host.back_up()
+    # stdin is empty: nobody said yes
+    result = host.run("restore.sh", f"backups/{dump.name}")
+    assert result.code == 1
+    assert "Type the name of the database to go on" in result.output
+    assert "nothing was changed" in result.output
+    assert host.databases() == ["booksync"]
+
+
+def test_services_must_be_stopped(host: Host) -> None:
+    dump = host.back_up()
+    address = f"host=127.0.0.1 port={host.server.port} user=booksync_data dbname=booksync"
+    with host.server.sandbox.start(
+        *("psql", "--command", "SELECT pg_sleep(60)", address),
+        entrypoint=False,
+        environment={"PGPASSWORD": "data_password", "PGAPPNAME": "Data API"},
+    ) as client:
+        busy = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'booksync_data'"
+        client.wait_until(lambda: host.server.query(busy) == "1", what="a client", timeout=30)
+        result = host.run("restore.sh", "--yes", f"backups/{dump.name}")
+    assert result.code == 1
+    assert "in use by booksync_data (Data API): stop the services first" in result.output
+    assert host.databases() == ["booksync"]
+
+
+def test_without_the_keys_there_is_no_backup_unless_it_is_meant(host: Host) -> None:
+    (host.containers / "booksync_auth_api").unlink()
+    result = host.run("backup.sh")
+    assert result.code == 1
+    assert "JWT_SECRET_KEY is neither in booksync_auth_api" in result.output
+    assert not (host.folder / "backups").exists()
+    assert host.run("backup.sh", JWT_SECRET_KEY=SECRET).code == 0
+    result = host.run("backup.sh", "--no-keys", "elsewhere")
+    assert result.code == 0, result.output
+    assert "the keys of the Auth API are not saved" in result.output
+    assert {path.suffix for path in (host.folder / "elsewhere").iterdir()} == {".dump", ".sha256"}
+
+
+UNRESTORABLE = """
+CREATE FUNCTION data.is_fine(n int) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE TABLE data.odd (n int CHECK (data.is_fine(n)));
+INSERT INTO data.odd VALUES (1);
+CREATE OR REPLACE FUNCTION data.is_fine(n int) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+"""
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'booksync'", "invalid database"),
+        # pg_dump writes it without an error
+        (UNRESTORABLE, 'violates check constraint "odd_n_check"'),
+    ],
+)
+def test_a_failure_leaves_no_file_and_no_database(host: Host, sql: str, said: str) -> None:
+    host.server.query(sql, database="booksync")
+    result = host.run("backup.sh")
+    assert result.code != 0
+    assert said in result.output
+    assert host.list_backups() == []
+    assert host.databases() == ["booksync"]
+
+
+def test_a_missing_container_is_said(host: Host) -> None:
+    result = host.run("backup.sh", DATABASE_CONTAINER="absent")
+    assert result.code == 1
+    assert "no command can be run in absent: is it running?" in result.output
+
+
+def test_old_ones_go_when_enough_newer_ones_are_there(host: Host) -> None:
+    folder = host.folder / "backups"
+    folder.mkdir()
+    old = [f"booksync-2020010{day}T000000Z" for day in (1, 2, 3)]
+    for name in old:
+        for end in ENDS:
+            (folder / f"{name}{end}").touch()
+    (folder / "booksync-holiday.dump").touch()
+    host.back_up(KEEP_COUNT="3", KEEP_DAYS="30")
+    left = host.list_backups()
+    assert [name for name in left if "2020" in name] == [f"{name}{end}" for name in old[1:] for end in ENDS]
+    assert "booksync-holiday.dump" in left
+    host.back_up(KEEP_COUNT="1", KEEP_DAYS="100000")
+    assert len([name for name in host.list_backups() if "2020" in name]) == 2 * len(ENDS)
+
+
+def test_a_backup_under_load_is_one_moment_of_the_database(host: Host) -> None:
+    """Every transaction moves an amount from one row to another: at every moment the sum is the same."""
+    host.server.query(
+        "CREATE TABLE data.account AS SELECT i AS id, 100 AS amount FROM generate_series(1, 50) AS i;"
+        "CREATE TABLE data.moves (n int)",
+        database="booksync",
+    )
+    move = (
+        "DO $$ BEGIN FOR i IN 1 .. 100000 LOOP"
+        " UPDATE data.account SET amount = amount + CASE id WHEN i % 50 + 1 THEN -1 ELSE 1 END"
+        " WHERE id IN (i % 50 + 1, (i + 7) % 50 + 1); INSERT INTO data.moves VALUES (i); COMMIT; END LOOP; END $$"
+    )
+    with host.server.sandbox.start(
+        *("psql", "-U", "family", "-d", "booksync", "--command", move),
+        entrypoint=False,
+        environment={"PGPORT": str(host.server.port)},
+        binds=[Bind(host.server.sockets, SOCKET_DIRECTORY)],
+    ) as writer:
+        moved = "SELECT count(*) > 10 FROM data.moves"
+        writer.wait_until(lambda: host.server.query(moved, database="booksync") == "t", what="moves", timeout=60)
+        dump = host.back_up()
+        during = int(host.server.query("SELECT count(*) FROM data.moves", database="booksync"))
+        assert writer.poll() is None, "the load ended before the backup did"
+    users = digest(host.server)
+    host.server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'booksync'")
+    result = host.run("restore.sh", "--yes", f"backups/{dump.name}")
+    assert result.code == 0, result.output
+    sums = "SELECT sum(amount), (SELECT count(*) FROM data.moves) FROM data.account"
+    total, moves = map(int, host.server.query(sums, database="booksync").split("|"))
+    assert total == 5000
+    assert 10 < moves <= during
+    assert digest(host.server) == users

@@ -1,0 +1,83 @@
+"""A data directory is initialised whole or not at all, and one that is no database is explained, never overwritten."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from booksync_testing.postgres import DATA_DIRECTORY, start_postgres
+from booksync_testing.sandbox import Bind, Result, Sandbox
+
+ENVIRONMENT = {"POSTGRES_PASSWORD": "password"}
+
+
+def start_on(sandbox: Sandbox, data: Path) -> Result:
+    """Start on a directory that must be refused."""
+    result = sandbox.run("postgres", environment=ENVIRONMENT, binds=[Bind(data, DATA_DIRECTORY, "write")])
+    assert result.code == 1, result.output
+    return result
+
+
+def list_tree(directory: Path) -> list[str]:
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*"))
+
+
+@pytest.mark.parametrize("version", ["16", "18"])
+def test_another_major_version_is_recognised(sandbox: Sandbox, data: Path, version: str) -> None:
+    (data / "PG_VERSION").write_text(f"{version}\n")
+    said = start_on(sandbox, data).output
+    assert f"{DATA_DIRECTORY} holds a database of PostgreSQL {version}; this image is PostgreSQL 17" in said
+    assert "pg_dumpall" in said
+    assert list_tree(data) == ["PG_VERSION"]
+
+
+def test_what_is_no_database_is_left_alone(sandbox: Sandbox, data: Path) -> None:
+    (data / "holiday.jpg").touch()
+    (data / ".hidden").touch()
+    said = start_on(sandbox, data).output
+    assert f"{DATA_DIRECTORY} holds something that is no database" in said
+    assert "holiday.jpg" in said
+    assert ".hidden" in said
+    assert f"PGDATA={DATA_DIRECTORY}/pgdata" in said
+    assert list_tree(data) == [".hidden", "holiday.jpg"]
+
+
+def test_folders_of_file_systems_and_nas_are_in_nobodys_way(sandbox: Sandbox, data: Path) -> None:
+    for name in ("lost+found", "@eaDir"):
+        (data / name).mkdir()
+    with start_postgres(sandbox, data=data) as server:
+        assert server.query("SELECT 1") == "1"
+    assert (data / "lost+found").is_dir()
+
+
+def test_a_start_that_was_stopped_during_initdb_begins_again(sandbox: Sandbox, data: Path) -> None:
+    (data / "booksync-initialising/data/base").mkdir(parents=True)
+    (data / "global").mkdir()
+    (data / "lost+found").mkdir()
+    with start_postgres(sandbox, data=data) as server:
+        assert server.query("SELECT 1") == "1"
+        assert "the last start was stopped during initdb; beginning again" in server.process.log()
+    assert not (data / "booksync-initialising").exists()
+    assert (data / "lost+found").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("number", "progress"),
+    [*((signal.SIGKILL, moment) for moment in range(4)), (signal.SIGTERM, 1), (signal.SIGTERM, 3), (signal.SIGINT, 2)],
+)
+def test_stopped_at_any_moment_of_the_first_start(
+    sandbox: Sandbox, data: Path, number: signal.Signals, progress: int
+) -> None:
+    """The next start finds a database, makes one, or says that a person has to look; it never serves half of one."""
+    moments = ("booksync-initialising/data", "booksync-initialising/data/pg_wal", "PG_VERSION", "postmaster.pid")
+    binds = [Bind(data, DATA_DIRECTORY, "write")]
+    with sandbox.start("postgres", environment=ENVIRONMENT, binds=binds) as process:
+        process.wait_until((data / moments[progress]).exists, what=moments[progress], timeout=60)
+        process.signal(number)
+        process.wait(30)
+    is_half_made = (data / "PG_VERSION").exists()
+    if is_half_made:
+        assert "did not come to its end" in start_on(sandbox, data).output
+        return
+    with start_postgres(sandbox, data=data) as server:
+        assert server.query("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'booksync\\_%'") == "3"
