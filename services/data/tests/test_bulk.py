@@ -56,6 +56,7 @@ async def test_dry_run_says_what_would_be_and_writes_nothing(api: Api) -> None:
     items = [{"volume_id": volume["volume_id"], "nb_pages": 2}, *make_items(2)]
     tried = (await api.bulk(*items, dry_run=True)).json()
     assert (await api.get(VOLUMES))["items"] == [volume]
+    await api.wait_for_feed()
     assert [item["volume_id"] for item in (await api.get(f"{VOLUMES}/changes"))["items"]] == [volume["volume_id"]]
     done = (await api.bulk(*items)).json()
     assert tried == done | {"dry_run": True}

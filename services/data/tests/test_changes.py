@@ -23,8 +23,15 @@ from booksync_service_testing.server import execute, load_server
 CHANGES = f"{VOLUMES}/changes"
 
 
-async def follow(api: Api, since: str | None = None, *, limit: int = 100) -> tuple[list[Any], str]:
-    """Read the feed to its end and return what it had, and the mark."""
+async def follow(
+    api: Api, since: str | None = None, *, limit: int = 100, is_patient: bool = True
+) -> tuple[list[Any], str]:
+    """Read the feed to its end and return what it had, and the mark.
+
+    :param is_patient: wait for transactions that are still running.
+    """
+    if is_patient:
+        await api.wait_for_feed()
     headers, items = api.sign_in(), []
     while True:
         parameters = {"limit": limit} | ({} if since is None else {"since": since})
@@ -77,7 +84,7 @@ async def test_what_commits_late_is_not_missed(api: Api) -> None:
         await write(slow, late, nb_pages=1)  # its place in the feed is before the other's
         async with database.session() as fast:
             await write(fast, early, nb_pages=2)
-        seen, mark = await follow(api)
+        seen, mark = await follow(api, is_patient=False)
     after, _ = await follow(api, mark)
     # the one that had committed may wait for the other, and neither may be missed
     assert [item["volume_id"] for item in seen + after] == [str(late), str(early)]
@@ -110,7 +117,7 @@ async def test_a_copy_is_complete_under_writers_that_overlap(api: Api) -> None:
     mark: str | None = None
     writers = [asyncio.create_task(work(worker)) for worker in range(6)]
     while not all(writer.done() for writer in writers):
-        items, mark = await follow(api, mark, limit=3)
+        items, mark = await follow(api, mark, limit=3, is_patient=False)
         copy |= {item["volume_id"]: item["volume"] for item in items}
     await asyncio.gather(*writers)
     items, _ = await follow(api, mark)

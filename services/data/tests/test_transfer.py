@@ -58,9 +58,11 @@ async def test_export_import_export(api: Api, kind: str, facts: list[Mapping[str
 @pytest.mark.parametrize("kind", MEDIA_TYPES)
 async def test_import_of_what_is_there_changes_nothing(api: Api, kind: str) -> None:
     await api.put(nb_pages=1, extra_info="=1", locked_fields=["nb_pages"])
+    await api.wait_for_feed()
     mark = (await api.get(f"{VOLUMES}/changes"))["next"]
     answer = await api.upload(await export(api, kind), MEDIA_TYPES[kind], mode="replace")
     assert answer.json()["counts"] == {"unchanged": 1}
+    await api.wait_for_feed()
     assert (await api.get(f"{VOLUMES}/changes", since=mark))["items"] == []
 
 

@@ -1,5 +1,6 @@
 """The Data API with an Auth API beside it, as a test talks to it."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from booksync_api_data.service import SERVICE
 from booksync_api_data.settings import DataSettings
 from booksync_service_testing.fake_auth import FakeAuth, run_fake_auth
 from booksync_service_testing.server import execute, render
-from booksync_service_testing.serving import Serving, serve
+from booksync_service_testing.serving import PATIENCE, Serving, serve
 
 SECRET = "of-32-bytes-or-more-for-the-tests-alone"
 MACHINE = {"X-API-Key": SECRET}
@@ -81,6 +82,16 @@ class Api:
             if page["next_cursor"] is None:
                 return items
             parameters["cursor"] = page["next_cursor"]
+
+    async def wait_for_feed(self) -> None:
+        """Wait until the feed has every change: transactions of other databases, and of autovacuum, hold it up."""
+        is_complete = """
+            SELECT coalesce(max(transaction_id), 0) < (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint
+            FROM data.changes
+        """
+        async with asyncio.timeout(PATIENCE):
+            while not await execute(self.url, is_complete):
+                await asyncio.sleep(0.05)
 
     async def count_rows(self, table: str) -> int:
         """Count the rows of a table."""
