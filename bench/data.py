@@ -1,4 +1,4 @@
-"""Measure the Data API and write bench/data.md: `.venv/bin/python bench/data.py` with TEST_DATABASE_URL.
+"""Measure the Data API and write bench/data.md: `.venv/bin/python -m bench.data` with TEST_DATABASE_URL.
 
 Service, database and client share the machine. Each figure of a query stands beside the same query answered by FastAPI
 and asyncpg alone (bench/bare.py), measured in turns in one run; those of batches beside asyncpg without any service.
@@ -23,8 +23,8 @@ from uuid import UUID
 
 import asyncpg
 import httpx
-from bare import COLUMNS
-from load import Load, make_request, run_load
+from bench.bare import COLUMNS
+from bench.load import Load, make_request, run_load
 from sqlalchemy.engine import URL
 
 from booksync_service_testing.fake_auth import run_fake_auth
@@ -221,7 +221,7 @@ def run_bare(url: URL) -> Iterator[int]:
     """Run the bare application, and return its port."""
     port = find_free_port()
     environment = build_environment({"DATABASE_URL": render(url.set(drivername="postgresql")), "PORT": str(port)})
-    with subprocess.Popen([sys.executable, str(ROOT / "bench/bare.py")], env=environment) as process:
+    with subprocess.Popen([sys.executable, "-m", "bench.bare"], env=environment) as process:
         try:
             address = f"http://127.0.0.1:{port}"
             with httpx.Client(timeout=60, transport=httpx.HTTPTransport(retries=10)) as client:
@@ -267,7 +267,7 @@ def format_report(found: dict[int, list[Figure]], *, busy: tuple[float, float]) 
     lines = [
         "# The Data API",
         "",
-        f"Made by `.venv/bin/python bench/data.py` on {len(os.sched_getaffinity(0))} cores: one Uvicorn worker,",
+        f"Made by `.venv/bin/python -m bench.data` on {len(os.sched_getaffinity(0))} cores: one Uvicorn worker,",
         f"PostgreSQL and the client beside it, {CONCURRENT} requests at a time. The load was {busy[0]:.1f} before",
         f"and {busy[1]:.1f} after: far above 1, it did other work, and only the ratios, measured in turns, say much.",
     ]

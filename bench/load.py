@@ -20,6 +20,15 @@ class Load:
         """Answers a second."""
         return len(self.latencies) / self.seconds
 
+    def expect(self, status: int) -> None:
+        """Refuse to be measured when the answers were others.
+
+        :raises SystemExit: they were.
+        """
+        if self.statuses.keys() != {status}:
+            message = f"answers that mean nothing was measured: {self.statuses}"
+            raise SystemExit(message)
+
     def percentile(self, percent: float) -> float:
         """Return the time (ms) that so many of a hundred answers took at most."""
         ordered = sorted(self.latencies)

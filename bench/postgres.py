@@ -45,6 +45,7 @@ QUERIES = 200
 SEARCH_WIDTHS = (40, 100, 200)
 SEARCH_SECONDS = 20
 PATIENCE = 7200.0  # s
+LOGS = "/tmp/logs"  # noqa: S108 - in the sandbox
 
 
 def find_output(nix: Nix, attribute: str) -> Path:
@@ -99,7 +100,7 @@ def run_client(server: Server, script: str, *, files: Path | None = None) -> str
         *("bash", "-ec", script),
         entrypoint=False,
         environment={"PGPORT": str(server.port), "PGUSER": server.user, "PGDATABASE": "booksync"},
-        binds=[Bind(server.sockets, SOCKET_DIRECTORY), *([Bind(files, "/mnt", "write")] if files else [])],
+        binds=[Bind(server.sockets, SOCKET_DIRECTORY), *([Bind(files, LOGS, "write")] if files else [])],
         timeout=PATIENCE,
     )
     if result.code:
@@ -196,7 +197,7 @@ def measure_search(server: Server, files: Path, width: int) -> Search:
     (files / "script.sql").write_text(f"\\set id random(1, {QUERIES})\n{NEAREST};\n")
     output = run_client(
         server,
-        f"cd /mnt && rm -f log* && PGOPTIONS='-c hnsw.ef_search={width}' pgbench --client={CLIENTS} --jobs=2"
+        f"cd {LOGS} && rm -f log* && PGOPTIONS='-c hnsw.ef_search={width}' pgbench --client={CLIENTS} --jobs=2"
         f" --time={SEARCH_SECONDS} --no-vacuum --protocol=prepared --file=script.sql --log --log-prefix=log",
         files=files,
     )

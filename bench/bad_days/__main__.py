@@ -1,4 +1,4 @@
-"""Live the bad days of `./bootstrap` and write bench/bad-days.md: `.venv/bin/python -m bench.bad_days SYSTEM [DAY]...`.
+"""Live the bad days of `./bootstrap` and write bench/bad-days.md: `.venv/bin/python bench/bad_days SYSTEM [DAY]...`.
 
 SYSTEM is the folder of an empty Debian that can reach its apt mirror (`debootstrap --variant=minbase trixie SYSTEM`).
 It stays as it is: each day has an overlay over it. Needs root, 15 GB of disk below TMPDIR, and a cache that
@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.bad_days import fetching, surroundings
-from bench.bad_days.machine import ROOT, make_machine
-from bench.bad_days.steps import Days, Step
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bad_days import fetching, surroundings
+from bad_days.machine import ROOT, make_machine
+from bad_days.steps import Days, Step
 
 from booksync_fetch.cache import default_folder
 from booksync_fetch.locks import load_locks, parse_artifacts
@@ -24,8 +26,8 @@ from booksync_fetch.nix import Nix, builder_system
 from booksync_fetch.plan import list_wanted
 from booksync_fetch.progress import say
 
-#: What the days fetch.
-IMAGES = ("booksync-api-auth", "booksync-postgres")
+#: What the days fetch and build.
+ATTRIBUTES = ("booksync-api-auth", "booksync-postgres", "dev-python", "dev-site")
 
 REPORT = ROOT / "bench/bad-days.md"
 LAST = ROOT / "bench/bad-days.json"
@@ -53,7 +55,7 @@ DAYS: dict[str, Callable[[Days], Iterator[Step]]] = {
 def live(names: list[str], *, system: Path, cache: Path) -> Iterator[tuple[str, list[Step]]]:
     """Live days by their names; yield each with what came of its steps."""
     known = parse_artifacts(load_locks(ROOT / "nix/lock"))
-    derivations = Nix(ROOT).load_derivations([f"packages.{builder_system()}.{image}" for image in IMAGES])
+    derivations = Nix(ROOT).load_derivations([f"packages.{builder_system()}.{name}" for name in ATTRIBUTES])
     artifacts = [known[wanted.key] for wanted in list_wanted(derivations)]
     with make_machine([system], cache) as machine:
         say("bad days: installing what ./bootstrap needs")
@@ -77,10 +79,10 @@ def format_report(came: dict[str, list[Step]], *, release: str) -> str:
     lines = [
         "# Bad days",
         "",
-        f"Made by `.venv/bin/python -m bench.bad_days SYSTEM` on {dt.datetime.now(dt.UTC):%Y-%m-%d}: "
-        f"`./bootstrap fetch auth postgres` or `build auth` on an empty {release}, each day",
+        f"Made by `.venv/bin/python bench/bad_days SYSTEM` on {dt.datetime.now(dt.UTC):%Y-%m-%d}: "
+        f"`./bootstrap fetch auth postgres` or `venv` on an empty {release}, each day",
         "on a machine of its own (an overlay and namespaces), with a mirror and a package index on loopback that fail",
-        "as they are told to. A day that is not as it should be would say so here.",
+        "as they are told to. A run that was not as it should be says so in the last column.",
         "",
         "| day | run | status | what a person sees | |",
         "|---|---|---|---|---|",
@@ -91,6 +93,7 @@ def format_report(came: dict[str, list[Step]], *, release: str) -> str:
             shown = shown if len(shown) < 240 else f"{shown[:240]} …"
             mark = "**not as it should be**" if step.wrong else ""
             lines.append(f"| {name if position == 0 else ''} | {step.what} | {step.code} | {shown} | {mark} |")
+    lines += [f"| {name} | not lived yet | | | |" for name in DAYS if name not in came]
     return "\n".join([*lines, ""])
 
 

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.bad_days.machine import Done
+from bad_days.machine import Done
 
 from booksync_fetch.locks import Artifact
 
 #: With postgres come wheels that are large enough to go on after a cut.
 FETCH = "./bootstrap fetch auth postgres"
-BUILD = "./bootstrap build auth"
+#: A build that takes a minute: CPython and wheels, without the tools that images need.
+BUILD = "./bootstrap venv"
 FETCHED = r"^fetch: \d+ artifacts .* are in the store.*"
-INDEX = r"^booksync-api-auth +index +sha256:[0-9a-f]{64}$"
+BUILT = r"^/src/\.venv$"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ lib.fix {
     # bootstrapping: what runs inside the sandbox
     busybox = ./busybox.nix;
     libc = ./libc.nix;
+    libstdcxx = ./libstdcxx.nix;
     python = ./python.nix;
     mkPython = ./mkPython.nix;
     debianCommand = ./debianCommand.nix;

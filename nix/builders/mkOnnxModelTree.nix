@@ -8,9 +8,9 @@
   folder: where it stands, relative to the root
 */
 {
+  libstdcxx,
   locks,
   platform,
-  mkDebianTree,
   mkModelTree,
   mkPython,
   mkWheelTree,
@@ -18,11 +18,6 @@
 { folder }:
 let
   inherit (platform) architecture;
-  libraries = mkDebianTree {
-    name = "libstdcxx";
-    inherit architecture;
-    packages = [ "libstdc++6" ];
-  };
 in
 mkPython {
   name = "model-onnx";
@@ -30,7 +25,7 @@ mkPython {
   uses = [ "bert" ];
   inherit folder;
   model = mkModelTree { inherit folder; };
-  libstdcxx = "${libraries}/usr/lib/${platform.triplet}/libstdc++.so.6";
+  inherit libstdcxx;
   site = [
     (mkWheelTree {
       name = "wheels-model-${architecture}";

@@ -23,6 +23,7 @@ let
     files = {
       functions = ./functions.nix;
       bytes = ./bytes.nix;
+      model = ./model.nix;
       locksConsistent = ./locks.nix;
       fetch = ./fetch.nix;
       harness = ./harness.nix;
@@ -39,6 +40,7 @@ in
   checks =
     parts.functions
     // parts.bytes
+    // parts.model
     // parts.locksConsistent
     // parts.fetch
     // parts.harness

@@ -147,7 +147,8 @@ let
     );
 
   serviceCheckOf =
-    nameOf: image:
+    { nameOf, env }:
+    image:
     let
       service = images.services.${image};
       name = nameOf service;
@@ -163,7 +164,7 @@ let
           "services/common/tests" = ../../services/common/tests;
           "services/${service}/tests" = ../../services + "/${service}/tests";
         };
-        env = runEnv // {
+        env = runEnv // env // {
           BOOKSYNC_SERVICE = service;
           BOOKSYNC_ARCH = architecture;
           BOOKSYNC_IMAGES = mkLayouts {
@@ -194,12 +195,32 @@ in
   contracts = ofEach contractOf;
   reproducibility = ofEach reproducibilityOf;
 
-  # on the builder's own architecture; how a check is called, by its service, and which images
+  # on the builder's own architecture; how a check is called, by its service, which images, and what the tests are told
   services =
-    { nameOf, isWanted }:
+    {
+      nameOf,
+      isWanted,
+      env ? { },
+    }:
     listToAttrs (
-      map (serviceCheckOf nameOf) (filter isWanted (builtins.attrNames images.services))
+      map (serviceCheckOf { inherit nameOf env; }) (filter isWanted (builtins.attrNames images.services))
     );
+
+  # whether images make the same vectors: which test, of which images, for which architectures
+  vectors =
+    { name, tests }:
+    layouts: {
+      ${name} = builders.mkPytest {
+        inherit name;
+        sources = sources // {
+          "tests/parity" = ../../tests/parity;
+        };
+        tests = map (test: "tests/parity/test_${test}.py") tests;
+        env = runEnv // {
+          BOOKSYNC_IMAGES = mkLayouts layouts;
+        };
+      };
+    };
 
   sharing.image-sharing = builders.mkPytest {
     name = "image-sharing";

@@ -25,3 +25,12 @@ imageChecks.layouts isLightEverywhere
 // imageChecks.contracts isLight
 // imageChecks.reproducibility (image: _: isLightEverywhere image)
 // imageChecks.sharing
+// imageChecks.vectors
+  {
+    name = "vectors-architectures";
+    tests = [ "architectures" ];
+  }
+  {
+    inherit (images) architectures;
+    names = [ "booksync-api-prediction-onnx" ];
+  }

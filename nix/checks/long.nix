@@ -1,4 +1,4 @@
-# What `./bootstrap check --long` adds: the images that need amd64's CUDA wheels.
+# What `./bootstrap check --long` adds: the images that need amd64's CUDA wheels, and what takes long.
 {
   locks,
   platform,
@@ -27,4 +27,22 @@ imageChecks.layouts isHeavyAnywhere
 // imageChecks.services {
   nameOf = service: "service-${service}-torch-pytest";
   isWanted = isHeavyAnywhere;
+}
+// imageChecks.vectors
+  {
+    name = "vectors-sentence-transformers";
+    tests = [ "sentence_transformers" ];
+  }
+  {
+    architectures = [ platform.architecture ];
+    names = [
+      "booksync-api-prediction"
+      "booksync-api-prediction-onnx"
+    ];
+  }
+# 20,000 made-up requests, instead of some hundreds
+// imageChecks.services {
+  nameOf = service: "service-${service}-requests-pytest";
+  isWanted = image: image == "booksync-api-auth";
+  env.BOOKSYNC_EXAMPLES = "1000";
 }

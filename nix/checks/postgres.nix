@@ -87,7 +87,10 @@ let
           "data"
         ];
         # all that the Prediction API's migrations need
-        wheels = [ "pgvector" ];
+        wheels = [
+          "numpy"
+          "pgvector"
+        ];
         pythonPath = map (name: "services/${name}/src") services;
         sources = {
           "pyproject.toml" = ../../pyproject.toml;

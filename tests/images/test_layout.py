@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from booksync_testing.contract import Expected
 from booksync_testing.layer import Layer
 from booksync_testing.layout import (
     ARCHITECTURES,
@@ -26,6 +27,7 @@ PLATFORMS = {
     "amd64": {"architecture": "amd64", "os": "linux"},
     "arm64": {"architecture": "arm64", "os": "linux", "variant": "v8"},
 }
+MEGABYTE = 1_000_000  # as registries count
 REF_NAME = "org.opencontainers.image.ref.name"
 RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
@@ -126,6 +128,11 @@ def test_digests_json_says_what_the_layout_holds(image: Image, digests: Json, re
     ]
     parts = [image.descriptor, image.config_descriptor, *image.layers]
     assert said["size"] == sum(part.size for part in parts)
+
+
+def test_size_is_within_its_limit(image: Image, expected: Expected, digests: Json) -> None:
+    size = digests[image.name]["architectures"][image.architecture]["size"]
+    assert size <= expected.megabytes * MEGABYTE
 
 
 def test_digests_json_names_the_layout_s_architectures(layout: Layout, digests: Json) -> None:

@@ -38,8 +38,9 @@ class Host:
                 Bind(self.server.sockets, SOCKET_DIRECTORY),
                 Bind(self.folder, "/tmp/host", "write"),
                 Bind(self.containers, "/tmp/containers"),
-                Bind(DEPLOY, "/tmp/deploy"),
-                Bind(ENGINE, "/tmp/engine"),
+                # in a check they are links
+                *(Bind((DEPLOY / name).resolve(), f"/tmp/deploy/{name}") for name in ("scripts", "init-db.sql")),
+                Bind(ENGINE.resolve(), "/tmp/engine"),
             ],
             timeout=120,
         )

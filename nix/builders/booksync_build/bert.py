@@ -4,7 +4,7 @@ Problem: an ONNX file of the locked weights, the same bytes on every builder. Ch
 its graph is written here, node by node. Rejected: torch's exporter, which needs torch where the file is made (on amd64
 with 4 GB of CUDA libraries) and writes other graphs with every release.
 
-Weights are kept in half precision and computed with in single: half of the size, and vectors equal within 1e-6.
+Weights are kept in half precision and computed with in single: half of the size, and cosines of 0.999999.
 With `quantise`, those of linear layers and words are 8-bit integers, a scale a row, and so is what linear layers read
 (ONNX's DynamicQuantizeLinear). They keep to 7 bits: two products of 8 bits do not fit the 16 that AVX2 adds them
 in, and every CPU is to give the same sums.

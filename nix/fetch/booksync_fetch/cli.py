@@ -40,7 +40,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     build = commands.add_parser("build", help="fetch, build the images into result/, and print their sizes and digests")
     build.add_argument("images", nargs="*", metavar="IMAGE", help="only these, as auth or booksync-postgres-arm64")
     check = commands.add_parser("check", help='fetch, run every check, and end with "N passed, N failed"')
-    check.add_argument("--long", action="store_true", help="also those that need amd64's 4 GB of CUDA libraries")
+    check.add_argument(
+        "--long", action="store_true", help="also the long storms, and what needs amd64's 4 GB of CUDA libraries"
+    )
     fetch = commands.add_parser("fetch", help="fetch all that build and check need")
     fetch.add_argument("images", nargs="*", metavar="IMAGE", help="only what these images need")
     update = commands.add_parser("update", help="resolve the locks anew and print what changed")
@@ -164,7 +166,8 @@ class Bootstrap:
         python, site = (
             self.nix.build([attribute], link=self.project.roots / name)[0] for attribute, name in zip(attributes, names)
         )
-        print(write_venv(self.project.root, python=python, site=site))
+        with open_cache(default_folder()):  # another run may make it at the same time
+            print(write_venv(self.project.root, python=python, site=site))
         return 0
 
 

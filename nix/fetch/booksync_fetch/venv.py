@@ -9,7 +9,7 @@ from pathlib import Path
 from booksync_fetch.errors import BootstrapError
 
 SITE_PACKAGES = "lib/python3.12/site-packages"
-SOURCES = ("services/*/src", "services/common/tests/lib", "nix/builders", "nix/fetch", "nix/apps", "tests/lib")
+SOURCES = ("services/*/src", "services/*/tests/lib", "nix/builders", "nix/fetch", "nix/apps", "tests/lib")
 
 
 def write_venv(root: Path, *, python: Path, site: Path) -> Path:

@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 import pytest_asyncio
 from sqlalchemy.engine import URL
 
 from booksync_auth_testing.household import KEY, PASSWORD, V1, Household, Person, live_in, parse_person, problem
 from booksync_auth_testing.mangacollec import Mangacollec, run_mangacollec
+from booksync_service_testing.serving import wait_for
 
 EMAIL = "lea@example.org"
 THERE = "her password there"
 ACCOUNT = {"email": EMAIL, "password": THERE}
+#: Whether the other replica has come to the row that the first one has locked.
+IS_WAITING = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 EXPIRE = "UPDATE auth.credentials SET token_expires_at = now() + interval '59 seconds'"
 
 
@@ -97,14 +101,20 @@ async def test_one_refresh_however_many_ask_and_wherever(linked: Household, site
     lea = await linked.add("Léa")
     await link(linked, lea)
     await linked.query(EXPIRE)
-    site.delay = 0.2
+    site.is_answering.clear()
     async with live_in(linked.url, **site.settings) as other:
-        answers = await asyncio.gather(
-            *(
-                (linked, other)[number % 2].client.get(f"{V1}/mangacollec/token", headers=lea.headers)
-                for number in range(20)
-            )
-        )
+
+        def ask(house: Household) -> list[asyncio.Task[httpx.Response]]:
+            address = f"{V1}/mangacollec/token"
+            return [asyncio.create_task(house.client.get(address, headers=lea.headers)) for _ in range(5)]
+
+        here = ask(linked)
+        await wait_for(lambda: site.at_once > 0)
+        there = ask(other)
+        while not await linked.query(IS_WAITING) and site.at_once == 1:
+            await asyncio.sleep(0.05)
+        site.is_answering.set()
+        answers = await asyncio.gather(*here, *there)
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["access_token"] for answer in answers}) == 1
     assert site.count("refresh_token") == 1

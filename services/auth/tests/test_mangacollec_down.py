@@ -63,7 +63,8 @@ async def log_in(house: Household) -> httpx.Response:
 )
 async def test_bad_mood(house: Household, site: Mangacollec, mood: Mood, expected: tuple[int, str]) -> None:
     site.mood = mood
-    assert problem(await log_in(house)) == expected
+    async with asyncio.timeout(30):
+        assert problem(await log_in(house)) == expected
     site.token_mood, site.mood = "well", "well"
     assert (await log_in(house)).status_code == 200
 

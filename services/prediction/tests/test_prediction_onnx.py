@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booksync_api_prediction.encoder import DeviceMissingError, ModelMissingError
+from booksync_api_prediction.encoder import DeviceMissingError, ModelMissingError, count_threads
 from booksync_api_prediction.onnx_encoder import BATCH_PIECES, OnnxEncoder, check_pooling, pool, split_batches
 from booksync_api_prediction.settings import PredictionSettings
 from booksync_service_testing.processes import build_environment
@@ -70,6 +70,17 @@ def test_text_past_the_models_limit_is_not_read(encoder: OnnxEncoder) -> None:
     begin = "one two three four " * 64
     full, more, less = encoder.encode([begin, begin + "something else altogether", begin[: len(begin) // 2]])
     assert math.sumprod(full, more) > 0.9999 > math.sumprod(full, less)
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (4, 4), (64, 4)])
+def test_threads_are_capped(monkeypatch: pytest.MonkeyPatch, cores: int, threads: int) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: set(range(cores)))
+    assert count_threads() == threads
+
+
+@needs_model
+def test_model_takes_no_more_threads(encoder: OnnxEncoder) -> None:
+    assert encoder._session.get_session_options().intra_op_num_threads == count_threads()
 
 
 @needs_model

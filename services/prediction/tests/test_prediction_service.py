@@ -2,8 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from booksync_api_prediction import vectors
-from booksync_api_prediction.encoder import Backend, DeviceMissingError, Encoder, ModelMissingError
+from booksync_api_prediction.encoder import DeviceMissingError, Encoder, ModelMissingError
 from booksync_api_prediction.model import Load, Model
 from booksync_api_prediction.service import SERVICE
 from booksync_api_prediction.settings import PredictionSettings
@@ -19,7 +17,8 @@ from booksync_api_prediction.vectors import create_extension
 from booksync_common.app import make_database
 from booksync_common.database import Database
 from booksync_common.failures import ConfigurationError, FatalError
-from booksync_common.service import Service
+from booksync_prediction_testing.encoder import WordEncoder, load_words
+from booksync_prediction_testing.service import make_service
 from booksync_service_testing import processes
 from booksync_service_testing.contract import ServiceContract
 from booksync_service_testing.server import execute, make_role, render
@@ -29,37 +28,12 @@ from booksync_service_testing.serving import serve, wait_for
 ADDRESS = "postgresql+asyncpg://booksync_prediction:prediction_password@booksync-postgres:5432/booksync"
 
 
-@dataclass
-class FakeEncoder:
-    """Knows nothing of language, and remembers who called it."""
-
-    dimension: int = 384
-    device: str = "cpu"
-    backend: Backend = "onnx"
-    threads: set[str] = field(default_factory=set)
-
-    def encode(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return the same unit vector for each text."""
-        self.threads.add(threading.current_thread().name)
-        return [[1.0] + [0.0] * (self.dimension - 1) for _ in texts]
-
-
-def load_fake(settings: PredictionSettings, device: str) -> Encoder:
-    """Load a fake that fits."""
-    return FakeEncoder(settings.vector_dimension, device)
-
-
-def fake_service(load: Load = load_fake) -> Service[PredictionSettings]:
-    """Make the service with another model."""
-    return replace(SERVICE, parts=lambda settings: [Model(settings, load=load)])
-
-
 class TestPrediction(ServiceContract):
     """The Prediction API."""
 
-    service = fake_service()
+    service = make_service()
     port = 8002
-    tables = frozenset({"embeddings", "recommendations", "jobs"})
+    tables = frozenset({"embeddings", "recommendations", "jobs", "job_items"})
 
 
 def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> PredictionSettings:
@@ -107,7 +81,7 @@ def test_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, variabl
 
 async def test_ready_names_the_model(database_url: URL) -> None:
     settings = PredictionSettings.load(database_url=render(database_url))
-    async with serve(fake_service(), settings) as serving:
+    async with serve(make_service(), settings) as serving:
         answer = await serving.client.get("/health/ready")
         assert answer.json()["checks"]["model"] == {
             "status": "ok",
@@ -123,10 +97,10 @@ async def test_not_ready_and_not_blocked_while_the_model_loads(database_url: URL
 
     def load_slowly(settings: PredictionSettings, device: str) -> Encoder:
         loaded.wait()
-        return load_fake(settings, device)
+        return load_words(settings, device)
 
     settings = PredictionSettings.load(database_url=render(database_url))
-    async with serve(fake_service(load_slowly), settings, wait=False) as serving:
+    async with serve(make_service(load_slowly), settings, wait=False) as serving:
         try:
             answer = await serving.client.get("/health/ready")
             assert answer.status_code == 503
@@ -138,7 +112,7 @@ async def test_not_ready_and_not_blocked_while_the_model_loads(database_url: URL
 
 
 async def test_model_has_a_thread_of_its_own() -> None:
-    encoder = FakeEncoder()
+    encoder = WordEncoder()
     model = Model(PredictionSettings.load(), load=lambda _settings, _device: encoder)
     await model.start()
     batches = await asyncio.gather(*(model.encode(["a", "b"]) for _ in range(5)))
@@ -153,7 +127,7 @@ def refuse(error: FatalError) -> Load:
 
     def load_nothing(settings: PredictionSettings, device: str) -> Encoder:
         if isinstance(error, DeviceMissingError) and device == "cpu":
-            return load_fake(settings, device)
+            return load_words(settings, device)
         raise error
 
     return load_nothing
@@ -161,7 +135,7 @@ def refuse(error: FatalError) -> Load:
 
 async def test_missing_model_is_a_warning_in_development(database_url: URL, caplog: pytest.LogCaptureFixture) -> None:
     settings = PredictionSettings.load(database_url=render(database_url))
-    async with serve(fake_service(refuse(ModelMissingError("no model"))), settings) as serving:
+    async with serve(make_service(refuse(ModelMissingError("no model"))), settings) as serving:
         assert (await serving.client.get("/health")).status_code == 200
         ready = await serving.client.get("/health/ready")
         assert ready.status_code == 503
@@ -171,7 +145,7 @@ async def test_missing_model_is_a_warning_in_development(database_url: URL, capl
 
 async def test_missing_gpu_is_the_cpu_in_development(database_url: URL, caplog: pytest.LogCaptureFixture) -> None:
     settings = PredictionSettings.load(database_url=render(database_url), device="cuda")
-    async with serve(fake_service(refuse(DeviceMissingError("no GPU"))), settings) as serving:
+    async with serve(make_service(refuse(DeviceMissingError("no GPU"))), settings) as serving:
         ready = await serving.client.get("/health/ready")
         assert ready.status_code == 200
         assert ready.json()["checks"]["model"]["device"] == "cpu"
@@ -183,7 +157,7 @@ async def test_missing_model_or_gpu_ends_the_service_in_production(
     database_url: URL, caplog: pytest.LogCaptureFixture, error: FatalError
 ) -> None:
     settings = PredictionSettings.load(database_url=render(database_url), environment="production", device="cuda")
-    async with serve(fake_service(refuse(error)), settings, wait=False) as serving:
+    async with serve(make_service(refuse(error)), settings, wait=False) as serving:
         await wait_for(serving.fatal.is_set)
     assert [record.getMessage() for record in caplog.records if record.levelname == "CRITICAL"] == [str(error)]
 
@@ -205,7 +179,7 @@ def test_model_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 async def test_model_of_another_dimension_is_refused(database_url: URL, caplog: pytest.LogCaptureFixture) -> None:
     settings = PredictionSettings.load(database_url=render(database_url))
-    service = fake_service(lambda _settings, _device: FakeEncoder(768))
+    service = make_service(lambda _settings, _device: WordEncoder(768))
     async with serve(service, settings, wait=False) as serving:
         await wait_for(serving.fatal.is_set)
     assert "all-MiniLM-L6-v2 makes vectors of 768: set VECTOR_DIMENSION=768" in caplog.text
@@ -219,13 +193,14 @@ async def test_column_of_another_dimension_is_refused_with_the_command_that_help
         large = PredictionSettings.load(database_url=render(url), vector_dimension=4, embedding_model="other")
         dimension = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attname = 'embedding'"
         insert = (
-            "INSERT INTO prediction.embeddings (kind, item_id, model, embedding, content_hash, embedded_at)"
-            " VALUES ('volume', gen_random_uuid(), 'm', '{}', 'x', now())"
+            "INSERT INTO prediction.embeddings"
+            " (kind, item_id, model, embedding, content_hash, text_version, embedded_at)"
+            " VALUES ('volume', gen_random_uuid(), 'm', '{}', 'x', 1, now())"
         )
-        async with serve(fake_service(), small):
+        async with serve(make_service(), small):
             assert await execute(url, dimension) == "vector(3)"
             await execute(url, insert.format([1, 0, 0]))
-        async with serve(fake_service(), large, wait=False) as serving:
+        async with serve(make_service(), large, wait=False) as serving:
             await wait_for(serving.fatal.is_set)
         (line,) = (record.getMessage() for record in caplog.records if record.levelname == "CRITICAL")
         assert "model other" in line
@@ -241,7 +216,7 @@ async def test_column_of_another_dimension_is_refused_with_the_command_that_help
         )
         assert result.returncode == 0, result.stderr
         assert await execute(url, dimension) == "vector(4)"
-        async with serve(fake_service(), large):
+        async with serve(make_service(), large):
             await execute(url, insert.format([1, 0, 0, 0]))
 
 

@@ -42,9 +42,10 @@ class Expected:
     stop_signal: str
     modes: dict[str, Owned]
     variables: dict[str, str]
+    megabytes: int  # compressed, at most
 
 
-def _api(name: str, port: int, **variables: str) -> Expected:
+def _api(name: str, port: int, megabytes: int, **variables: str) -> Expected:
     return Expected(
         uid=BOOKSYNC_UID,
         port=port,
@@ -53,16 +54,17 @@ def _api(name: str, port: int, **variables: str) -> Expected:
         stop_signal="SIGTERM",
         modes=BASE_MODES,
         variables={"HOST": "0.0.0.0", "PORT": str(port), "PYTHONUNBUFFERED": "1", **variables},  # noqa: S104
+        megabytes=megabytes,
     )
 
 
-_PREDICTION = _api("prediction", 8002, HF_HUB_OFFLINE="1", BOOKSYNC_MODELS="/usr/local/share/booksync/models")
+_MODEL = {"HF_HUB_OFFLINE": "1", "BOOKSYNC_MODELS": "/usr/local/share/booksync/models"}
 
 EXPECTED = {
-    "booksync-api-auth": _api("auth", 8000),
-    "booksync-api-data": _api("data", 8001),
-    "booksync-api-prediction": _PREDICTION,
-    "booksync-api-prediction-onnx": _PREDICTION,
+    "booksync-api-auth": _api("auth", 8000, 50),
+    "booksync-api-data": _api("data", 8001, 50),
+    "booksync-api-prediction": _api("prediction", 8002, 4500, **_MODEL),
+    "booksync-api-prediction-onnx": _api("prediction", 8002, 160, **_MODEL),
     "booksync-postgres": Expected(
         uid=POSTGRES_UID,
         port=5432,
@@ -76,5 +78,6 @@ EXPECTED = {
             "run/postgresql": Owned(POSTGRES_UID, SHARED_MODE),
         },
         variables={"PGDATA": "/var/lib/postgresql/data"},
+        megabytes=60,
     ),
 }

@@ -23,6 +23,9 @@ SOCKETS = "/tmp/sockets"  # noqa: S108
 
 TEST_MINUTES = 30
 
+#: Variables that tests are told something by.
+PASSED_ON = ("BOOKSYNC_EXAMPLES",)
+
 
 def unpack(tools: Tools, *, images: Path, name: str, architecture: str, directory: Path) -> Sandbox:
     """Unpack an image below a directory and return the means to run it."""
@@ -65,6 +68,7 @@ def run_service_tests(
             *("/usr/local/bin/python3.12", "-m", "pytest", "-p", "no:cacheprovider", *tests, *arguments),
             entrypoint=False,
             environment={
+                **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
                 "PYTHONPATH": WHEELS,
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "TEST_DATABASE_URL": server.socket_url(SOCKETS),

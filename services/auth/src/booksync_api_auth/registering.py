@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from booksync_api_auth.mangacollec.links import Links, LinksOf, SignedIn
+from booksync_api_auth.mangacollec.links import Links, LinksOf
+from booksync_api_auth.mangacollec.models import SignedIn
 from booksync_api_auth.models import Identity, Origin, Role, User
 from booksync_api_auth.passwords import Passwords, PasswordsOf
 from booksync_api_auth.refusals import registration_closed

@@ -3,15 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import MetaData, event
+from sqlalchemy import MetaData, Select, event
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import URL, Engine
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
@@ -176,6 +177,28 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+def compile_statement(statement: Select[*tuple[Any, ...]]) -> str:
+    """Write a statement once, for `fetch_row`; its parameters are numbered as they come in it."""
+    return str(statement.compile(dialect=PGDialect_asyncpg()))  # type: ignore[no-untyped-call]
+
+
+async def fetch_row(connection: AsyncConnection, statement: str, *values: object) -> Mapping[str, Any] | None:
+    """Select one row past SQLAlchemy, for what every request asks: its part would be the larger one.
+
+    :param statement: as `compile_statement` writes it.
+    :raises DBAPIError: as SQLAlchemy would.
+    """
+    raw = await connection.get_raw_connection()
+    driver: Any = raw.driver_connection
+    try:
+        row: Mapping[str, Any] | None = await driver.fetchrow(statement, *values)
+    except asyncpg.PostgresError as error:
+        raise DBAPIError(statement, None, error) from error
+    except (TimeoutError, OSError, asyncpg.InterfaceError) as error:
+        raise OperationalError(statement, None, error) from error
+    return row
 
 
 def require_database(request: Request) -> Database:

@@ -1,17 +1,20 @@
 """The model as a part of the service: loaded and used in a thread of its own."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from booksync_api_prediction import vectors
 from booksync_api_prediction.backends import load_encoder
+from booksync_api_prediction.batching import Batches
 from booksync_api_prediction.encoder import DeviceMissingError, Encoder, ModelMissingError
 from booksync_api_prediction.settings import PredictionSettings
 from booksync_api_prediction.worker import Worker
 from booksync_common.failures import ConfigurationError
 from booksync_common.parts import Check, Part
+from booksync_common.problems import unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +38,7 @@ class Model(Part):
         self._missing: str | None = None
         # one: a back end has threads of its own, and two batches at once are slower than one after the other
         self._worker = Worker("model")
+        self._batches = Batches(self._encode, size=settings.embedding_batch_size)
 
     async def start(self) -> None:
         """Load the model.
@@ -77,15 +81,28 @@ class Model(Part):
             logger.warning("%s; using the CPU", error)
             return await self._worker.run(lambda: self._load(self._settings, "cpu"))
 
-    async def encode(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return a vector of length 1 for each text.
+    @property
+    def is_loaded(self) -> bool:
+        """Whether texts can be encoded."""
+        return self._encoder is not None
 
-        :raises ModelMissingError: before the model is loaded.
+    async def encode(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return a vector of length 1 for each text, encoded together with those of other requests.
+
+        :raises ProblemError: 503, while there is no model, or when too many texts wait.
         """
+        return await self._batches.encode(texts)
+
+    async def _encode(self, texts: Sequence[str]) -> list[list[float]]:
         if (encoder := self._encoder) is None:
-            message = "the model is not loaded"
-            raise ModelMissingError(message)
-        return await self._worker.run(lambda: encoder.encode(texts))
+            raise unavailable("model_unavailable", "The embedding model is not loaded.")
+        result = await self._worker.run(lambda: encoder.encode(texts))
+        for vector in result:
+            # a zero vector has no direction, and pgvector's distance to it is not a number
+            if not math.isclose(math.hypot(*vector), 1, abs_tol=1e-2):
+                message = "the model made a vector that has not length 1"
+                raise ArithmeticError(message)
+        return result
 
     async def prepare(self, connection: AsyncConnection) -> None:
         """See to pgvector."""
@@ -111,4 +128,5 @@ class Model(Part):
 
     async def stop(self) -> None:
         """End the thread; a batch that is being encoded is not waited for."""
+        self._batches.stop()
         self._worker.stop()

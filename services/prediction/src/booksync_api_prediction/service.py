@@ -2,18 +2,65 @@
 
 from collections.abc import Mapping, Sequence
 
-from booksync_api_prediction.model import Model
+from fastapi import APIRouter
+
+from booksync_api_prediction.backends import load_encoder
+from booksync_api_prediction.collection.client import Collections
+from booksync_api_prediction.embeddings.routes import ROUTER as EMBEDDINGS
+from booksync_api_prediction.figures import ROUTER as FIGURES
+from booksync_api_prediction.index import JOB as INDEX
+from booksync_api_prediction.index import Indexing, make_index_handler
+from booksync_api_prediction.jobs.handlers import make_bulk_handler, make_reindex_handler
+from booksync_api_prediction.jobs.routes import ROUTER as JOBS
+from booksync_api_prediction.jobs.runner import Runner
+from booksync_api_prediction.me import ROUTER as ME
+from booksync_api_prediction.model import Load, Model
+from booksync_api_prediction.phrases import Phrases
+from booksync_api_prediction.predictions import history
+from booksync_api_prediction.predictions.routes import ROUTER as PREDICTIONS
+from booksync_api_prediction.recommendations.routes import ROUTER as RECOMMENDATIONS
 from booksync_api_prediction.settings import PredictionSettings
+from booksync_api_prediction.similarity.routes import ROUTER as SIMILARITY
 from booksync_api_prediction.tables import METADATA
 from booksync_api_prediction.vectors import RECREATE, recreate_column
+from booksync_common.auth_client import AuthClient
 from booksync_common.commands import Command
+from booksync_common.departures import Departures
+from booksync_common.introspection import Introspection
 from booksync_common.parts import Part
 from booksync_common.service import Service
 
 
-def make_parts(settings: PredictionSettings) -> Sequence[Part]:
-    """Make what the service consists of beside its database."""
-    return [Model(settings)]
+def make_parts(settings: PredictionSettings, *, load: Load = load_encoder) -> Sequence[Part]:
+    """Make what the service consists of beside its database.
+
+    :param load: tests give another model.
+    """
+    model = Model(settings, load=load)
+    auth = AuthClient(settings.auth_addresses)
+    handlers = {
+        "bulk": make_bulk_handler(settings, model),
+        "reindex": make_reindex_handler(settings, model),
+        INDEX: make_index_handler(),
+    }
+    runner = Runner(handlers)
+    return [
+        model,
+        Phrases(model),
+        Introspection(auth),
+        Departures(auth, history.forget),
+        Collections(auth, str(settings.mangacollec_base_url)),
+        runner,
+        Indexing(settings, runner),
+    ]
+
+
+def both_roots(router: APIRouter) -> list[APIRouter]:
+    """Serve routes under /api/v1, and without it for clients that have always asked there."""
+    versioned, plain = APIRouter(prefix="/api/v1"), APIRouter(include_in_schema=False)
+    versioned.include_router(router)
+    plain.include_router(router)
+    return [versioned, plain]
 
 
 def make_migration_options(settings: PredictionSettings) -> Mapping[str, object]:
@@ -27,6 +74,8 @@ SERVICE = Service(
     description="What to read next.",
     settings=PredictionSettings,
     metadata=METADATA,
+    # the fixed addresses before those with a name in them
+    routers=[*both_roots(PREDICTIONS), RECOMMENDATIONS, SIMILARITY, FIGURES, JOBS, EMBEDDINGS, ME],
     parts=make_parts,
     migration_options=make_migration_options,
     commands={

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AnyHttpUrl, Field
 
-from booksync_common.settings import ServiceSettings
+from booksync_common.auth_client import AuthClientSettings
 
 #: pgvector's limit of an indexed column of type vector.
 MAX_DIMENSION = 2000
 
 
-class PredictionSettings(ServiceSettings):
+class PredictionSettings(AuthClientSettings):
     """The guide's table of variables, and what every service has."""
 
     port: int = Field(default=8002, ge=1, le=65535)
@@ -25,7 +25,16 @@ class PredictionSettings(ServiceSettings):
     #: Where models lie, a folder each; EMBEDDING_MODEL is a name in it, a path, or a name on the hub.
     booksync_models: Path = Path("/usr/local/share/booksync/models")
 
+    mangacollec_base_url: AnyHttpUrl = AnyHttpUrl("https://api.mangacollec.com")
+    #: Vectors from which on an index answers: below, comparing with each is as fast, and exact.
+    hnsw_min_rows: int = Field(default=20_000, ge=1)
+
+    @property
+    def model_name(self) -> str:
+        """The model's name as it is stored with each vector; a name may carry its publisher, as on the hub."""
+        return self.embedding_model.removeprefix("sentence-transformers/")
+
     @property
     def model_path(self) -> Path:
-        """The folder of the model; a name may carry its publisher, as on the hub."""
-        return self.booksync_models / self.embedding_model.removeprefix("sentence-transformers/")
+        """The folder of the model."""
+        return self.booksync_models / self.model_name

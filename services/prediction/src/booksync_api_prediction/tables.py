@@ -6,9 +6,11 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Double,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -30,16 +32,27 @@ EMBEDDINGS = Table(
     make_id(),
     Column("kind", String(10), nullable=False),
     Column("item_id", Uuid, nullable=False),
+    # a series is its own
     Column("series_id", Uuid, index=True),
+    Column("number", Integer),
     Column("model", String(200), nullable=False),
-    # its dimension is VECTOR_DIMENSION's at the first migration; no index: exact search is right for a family's library
+    # its dimension is VECTOR_DIMENSION's at the first migration, its storage MAIN: out of the row, each comparison
+    # would have to fetch its vector. The index is made by a job, when there are rows enough
     Column("embedding", VECTOR(), nullable=False),
+    # of the text that was embedded, and which recipe made it
     Column("content_hash", LargeBinary, nullable=False),
-    Column("title", Text),
+    Column("text_version", SmallInteger, nullable=False),
+    Column("title", Text, nullable=False, server_default=""),
+    Column("synopsis", Text, nullable=False, server_default=""),
     Column("kinds", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column("kind_names", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("kind_keys", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("authors", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column("author_names", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("type_id", Uuid),
+    Column("type_name", Text),
     Column("publisher_id", Uuid),
+    Column("publisher_name", Text),
     Column("adult", Boolean, nullable=False, server_default=false()),
     Column("lang", String(10)),
     make_time("embedded_at", nullable=False),
@@ -47,8 +60,9 @@ EMBEDDINGS = Table(
     UniqueConstraint("kind", "item_id", "model"),
     CheckConstraint("kind IN ('series', 'volume')", name="kind"),
 )
-Index(None, EMBEDDINGS.c.model, EMBEDDINGS.c.kind)
+Index(None, EMBEDDINGS.c.model, EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id)
 
+#: What a user was told to read (`prediction`), or to look for (`recommendation`), and what came of it.
 RECOMMENDATIONS = Table(
     "recommendations",
     METADATA,
@@ -58,16 +72,31 @@ RECOMMENDATIONS = Table(
     Column("request", JSONB, nullable=False, server_default=text("'{}'")),
     Column("item_id", Uuid, nullable=False),
     Column("series_id", Uuid),
+    Column("title", Text),
+    Column("number", Integer),
     Column("score", Double),
     Column("similarity", Double),
+    Column("confidence", Double),
     Column("reasoning", Text),
     Column("model", String(200)),
     Column("threshold", Double),
     Column("status", String(20), nullable=False, server_default="suggested"),
+    Column("rating", SmallInteger),
+    make_time("feedback_at"),
     *make_times(),
+    CheckConstraint("kind IN ('prediction', 'recommendation')", name="kind"),
     CheckConstraint("status IN ('suggested', 'accepted', 'dismissed', 'read')", name="status"),
+    CheckConstraint("rating BETWEEN 0 AND 10", name="rating"),
 )
 Index(None, RECOMMENDATIONS.c.user_id, RECOMMENDATIONS.c.created_at.desc(), RECOMMENDATIONS.c.id)
+# asking again gives the same recommendation, not another of its kind
+Index(
+    "uq_recommendations_user_id_item_id",
+    RECOMMENDATIONS.c.user_id,
+    RECOMMENDATIONS.c.item_id,
+    unique=True,
+    postgresql_where=text("kind = 'recommendation'"),
+)
 
 JOBS = Table(
     "jobs",
@@ -79,9 +108,24 @@ JOBS = Table(
     Column("done", Integer, nullable=False, server_default="0"),
     Column("total", Integer),
     Column("error", Text),
+    # who works on it, and when that one was last heard of
+    Column("owner", Uuid),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    make_time("heartbeat_at"),
+    Column("cancel_requested", Boolean, nullable=False, server_default=false()),
     make_time("started_at"),
     make_time("finished_at"),
     *make_times(),
     CheckConstraint("status IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="status"),
 )
 Index(None, JOBS.c.status, JOBS.c.created_at)
+
+#: What a job has still to do; a row goes in the transaction that stores its result.
+JOB_ITEMS = Table(
+    "job_items",
+    METADATA,
+    Column("job_id", Uuid, ForeignKey(JOBS.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("item", JSONB, nullable=False),
+    *make_times(),
+)

@@ -4,7 +4,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from booksync_api_prediction.encoder import Backend, DeviceMissingError, ModelMissingError, computing, count_threads
+from booksync_api_prediction.encoder import (
+    Backend,
+    DeviceMissingError,
+    ModelMissingError,
+    computing,
+    count_threads,
+    describe,
+)
 
 
 class TorchEncoder:
@@ -39,7 +46,11 @@ class TorchEncoder:
         transformers_logging.disable_default_handler()
         transformers_logging.enable_propagation()
         transformers_logging.disable_progress_bar()
-        self._model = SentenceTransformer(str(path), device=device, local_files_only=True)
+        try:
+            self._model = SentenceTransformer(str(path), device=device, local_files_only=True)
+        except Exception as error:  # of files, JSON, weights or the GPU's memory
+            message = f"EMBEDDING_MODEL: the model in {path} cannot be loaded: {describe(error)}"
+            raise ModelMissingError(message) from error
         self._batch_size = batch_size
         self._device = device
         (vector,) = self.encode(["BookSync"])

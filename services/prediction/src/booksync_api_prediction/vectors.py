@@ -79,5 +79,7 @@ async def recreate_column(settings: PredictionSettings, database: Database) -> N
                 f" TYPE vector({settings.vector_dimension:d}) USING NULL::vector"
             )
         )
+        # a new type comes with its own storage
+        await connection.execute(text("ALTER TABLE prediction.embeddings ALTER COLUMN embedding SET STORAGE MAIN"))
         await connection.commit()
     logger.warning("%s is vector(%d) now, and empty: embed the library again", COLUMN, settings.vector_dimension)

@@ -13,7 +13,8 @@ from booksync_api_auth.api.errors import MANGACOLLEC, MANGACOLLEC_PASSWORD, TOKE
 from booksync_api_auth.api.fields import DeviceName, ForeignPassword, Text
 from booksync_api_auth.api.schemas import EXAMPLE_ID, EXAMPLE_TIME, TokenAnswer
 from booksync_api_auth.identity import Caller, OriginOf
-from booksync_api_auth.mangacollec.links import AccessToken, LinksOf
+from booksync_api_auth.mangacollec.links import LinksOf
+from booksync_api_auth.mangacollec.models import AccessToken
 from booksync_api_auth.mangacollec.signing_in import MangacollecSignInOf
 from booksync_api_auth.mangacollec.unlinking import unlink
 from booksync_api_auth.models import Credential

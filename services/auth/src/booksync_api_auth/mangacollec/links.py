@@ -5,7 +5,6 @@ refreshes for all who ask; between replicas the row is locked meanwhile. The tur
 connection to the database, so that a slow site holds one connection, not the pool.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
@@ -18,6 +17,7 @@ from booksync_api_auth.keys import Keys, KeysOf
 from booksync_api_auth.mangacollec import problems
 from booksync_api_auth.mangacollec.answers import Account, TokenAnswer
 from booksync_api_auth.mangacollec.conversation import Conversation
+from booksync_api_auth.mangacollec.models import AccessToken, SignedIn
 from booksync_api_auth.mangacollec.part import Mangacollec, MangacollecOf
 from booksync_api_auth.models import Credential, Origin
 from booksync_api_auth.names import make_key
@@ -37,25 +37,6 @@ MARGIN = timedelta(seconds=60)
 REFUSED = "refused"
 
 State = Literal["linked", "relink_required"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignedIn:
-    """Somebody whom Mangacollec knows."""
-
-    account: Account
-    email: str
-    tokens: TokenAnswer
-    password: str | None = None  # where it is to be kept
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccessToken:
-    """A token for Mangacollec's API."""
-
-    text: str
-    expires_at: datetime
-    account_id: str
 
 
 class Links:

@@ -6,7 +6,8 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_auth.issuing import Issuer, IssuerOf
-from booksync_api_auth.mangacollec.links import Links, LinksOf, SignedIn
+from booksync_api_auth.mangacollec.links import Links, LinksOf
+from booksync_api_auth.mangacollec.models import SignedIn
 from booksync_api_auth.models import Issued, Origin, User
 from booksync_api_auth.names import adapt_username
 from booksync_api_auth.refusals import account_disabled

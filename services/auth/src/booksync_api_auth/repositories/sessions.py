@@ -1,7 +1,8 @@
 """Sessions: one a sign-in, whose refresh token is rotated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, bindparam, func, insert, or_, select, update
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from booksync_api_auth.models import Origin, SessionRecord, User
 from booksync_api_auth.repositories import users
 from booksync_api_auth.tables import SESSIONS, USERS
+from booksync_common.database import compile_statement, fetch_row
 
 #: `last_used_at` is written at most this often, so that reading does not write.
 USE_INTERVAL = timedelta(minutes=1)
@@ -33,7 +35,7 @@ _NAMES = (
 _COLUMNS = (*(SESSIONS.c[name] for name in _NAMES), func.now().label("now"))
 
 _LABELLED = (*(SESSIONS.c[name].label(f"session_{name}") for name in _NAMES), func.now().label("session_now"))
-_FIND_WITH_USER = (
+_FIND_WITH_USER = compile_statement(
     select(*users.COLUMNS, *_LABELLED)
     .join_from(SESSIONS, USERS, SESSIONS.c.user_id == USERS.c.id)
     .where(SESSIONS.c.id == bindparam("session_id"))
@@ -48,7 +50,7 @@ _TOUCH = (
 )
 
 
-def _parse(row: RowMapping, prefix: str = "") -> SessionRecord:
+def _parse(row: RowMapping | Mapping[str, Any], prefix: str = "") -> SessionRecord:
     values = {name: row[prefix + name] for name in (*_NAMES, "now")}
     values["ip"] = None if values["ip"] is None else str(values["ip"])
     return SessionRecord(**values)
@@ -56,8 +58,7 @@ def _parse(row: RowMapping, prefix: str = "") -> SessionRecord:
 
 async def find_with_user(connection: AsyncConnection, session_id: UUID) -> tuple[SessionRecord, User] | None:
     """Find a session and whose it is: all that the check of a token needs, in one statement."""
-    result = await connection.execute(_FIND_WITH_USER, {"session_id": session_id})
-    row = result.mappings().one_or_none()
+    row = await fetch_row(connection, _FIND_WITH_USER, session_id)
     return None if row is None else (_parse(row, "session_"), users.parse_user(row))
 
 

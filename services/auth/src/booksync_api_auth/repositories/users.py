@@ -45,7 +45,7 @@ _CONFLICTS = {
 _CENSUS_LOCK = 0x626F6F6B
 
 
-def parse_user(row: RowMapping) -> User:
+def parse_user(row: RowMapping | Mapping[str, Any]) -> User:
     """Make a profile of a row."""
     return User(**{column.name: row[column.name] for column in COLUMNS})
 

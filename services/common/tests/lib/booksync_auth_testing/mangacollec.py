@@ -54,6 +54,7 @@ class Mangacollec:
     access_tokens: dict[str, Account] = field(default_factory=dict)
     refresh_tokens: dict[str, Account] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # path and body
+    is_answering: asyncio.Event = field(default_factory=asyncio.Event)  # cleared: requests wait
     at_once: int = 0
     most_at_once: int = 0
 
@@ -135,6 +136,7 @@ class Mangacollec:
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await asyncio.sleep(self.delay)
+            await self.is_answering.wait()
             mood = self.token_mood if path == "/oauth/token" and self.token_mood != "well" else self.mood
             if mood == "well":
                 status, answer = self.answer(path, headers, body)
@@ -186,6 +188,7 @@ async def _write(writer: asyncio.StreamWriter, status: int, content: bytes, extr
 async def run_mangacollec() -> AsyncIterator[Mangacollec]:
     """Run a Mangacollec with nobody in it."""
     site = Mangacollec()
+    site.is_answering.set()
     server = await asyncio.start_server(site.serve, "127.0.0.1", 0)
     site.address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:

@@ -20,6 +20,8 @@ from starlette.routing import Route
 
 from booksync_common import departures, introspection
 
+MANGACOLLEC_PATH = "/api/v1/mangacollec/token"
+
 
 @dataclass
 class FakeAuth:
@@ -33,6 +35,8 @@ class FakeAuth:
     questions: list[str] = field(default_factory=list)
     #: in place of the answer that it would give
     misbehaviour: Response | None = None
+    #: Mangacollec's access tokens, by the token of the Auth API
+    mangacollec: dict[str, str] = field(default_factory=dict)
     #: s, before an answer
     delay: float = 0
 
@@ -87,6 +91,17 @@ class FakeAuth:
             return JSONResponse({"code": "token_missing"}, 401)
         return JSONResponse(self.known.get(token, {"active": False}))
 
+    async def hand_out(self, request: Request) -> Response:
+        """Hand out an access token of Mangacollec."""
+        if self.misbehaviour is not None:
+            return self.misbehaviour
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if token not in self.known:
+            return JSONResponse({"code": "token_invalid"}, 401)
+        if token not in self.mangacollec:
+            return JSONResponse({"code": "mangacollec_not_linked"}, 404)
+        return JSONResponse({"access_token": self.mangacollec[token], "expires_at": datetime.now(UTC).isoformat()})
+
     async def list_deleted(self, _request: Request) -> Response:
         """List the deleted profiles."""
         if self.misbehaviour is not None:
@@ -103,6 +118,7 @@ async def run_fake_auth() -> AsyncIterator[FakeAuth]:
         routes = [
             Route(introspection.PATH, auth.introspect, methods=["POST"]),
             Route(departures.PATH, auth.list_deleted),
+            Route(MANGACOLLEC_PATH, auth.hand_out),
         ]
         config = uvicorn.Config(Starlette(routes=routes), log_config=None, lifespan="off", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)

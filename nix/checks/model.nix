@@ -1,0 +1,19 @@
+# The model's ONNX file: its graph computes what the model is defined to, and is the same bytes each time.
+{ builders }:
+{
+  model-unit = builders.mkPytest {
+    name = "model-unit";
+    tests = [ "tests/model" ];
+    groups = [
+      "test"
+      "model"
+    ];
+    sources = {
+      "pyproject.toml" = ../../pyproject.toml;
+      "tests/model" = ../../tests/model;
+      "nix/builders/booksync_build" = ../builders/booksync_build;
+    };
+    pythonPath = [ "nix/builders" ];
+    env.BOOKSYNC_LIBSTDCXX = builders.libstdcxx;
+  };
+}

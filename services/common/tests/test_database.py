@@ -1,0 +1,88 @@
+"""The pool gives out no connection that is lost, and asks the server no more than it has to."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import Integer, bindparam, literal_column, select, text
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+
+from booksync_common import database as module
+from booksync_common.database import Database, compile_statement, fetch_row
+from booksync_common.problems import from_database
+from booksync_service_testing.server import execute
+
+
+@pytest_asyncio.fixture
+async def database(database_url: URL) -> AsyncIterator[Database]:
+    """Make a pool of one connection."""
+    made = Database(database_url, application="pool-under-test", schema="public", pool_size=1)
+    yield made
+    await made.close()
+
+
+async def find_process(database: Database) -> object:
+    """Return the server's process of the connection that the pool gives out."""
+    async with database.reader() as connection:
+        return await connection.scalar(text("SELECT pg_backend_pid()"))
+
+
+async def test_connection_that_the_server_has_ended_is_replaced(database: Database) -> None:
+    first = await find_process(database)
+    await execute(database.url, f"SELECT pg_terminate_backend({first}, 10000)")
+    async with database.session() as session:
+        assert await session.scalar(text("SELECT 1")) == 1
+    assert await find_process(database) != first
+
+
+@pytest.mark.parametrize(("trust", "asked"), [(3600.0, 0), (-1.0, 1)])
+async def test_server_is_asked_only_after_a_while(
+    database: Database, monkeypatch: pytest.MonkeyPatch, trust: float, asked: int
+) -> None:
+    first = await find_process(database)
+    monkeypatch.setattr(module, "MAX_TRUST", trust)
+    questions = []
+    dialect = database.engine.sync_engine.dialect
+    ping = dialect.do_ping
+
+    def count(connection: DBAPIConnection) -> bool:
+        questions.append(connection)
+        return ping(connection)
+
+    monkeypatch.setattr(dialect, "do_ping", count)
+    assert await find_process(database) == first
+    assert len(questions) == asked
+
+
+async def test_connection_that_does_not_answer_is_replaced(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await find_process(database)
+    monkeypatch.setattr(module, "MAX_TRUST", -1.0)
+
+    def fail(_connection: object) -> bool:
+        monkeypatch.undo()
+        raise OSError
+
+    monkeypatch.setattr(database.engine.sync_engine.dialect, "do_ping", fail)
+    assert await find_process(database) != first
+
+
+async def test_row_past_sqlalchemy_and_its_errors(database: Database) -> None:
+    written = compile_statement(
+        select(literal_column("1").label("one"), bindparam("other", type_=Integer).label("two"))
+    )
+    async with database.reader() as connection:
+        row = await fetch_row(connection, written, 2)
+        assert row is not None
+        assert (row["one"], row["two"]) == (1, 2)
+        with pytest.raises(DBAPIError) as raised:
+            await fetch_row(connection, "SELECT 1 FROM nowhere")
+        assert from_database(raised.value).status == 500
+    process = await find_process(database)
+    async with database.reader() as connection:
+        await execute(database.url, f"SELECT pg_terminate_backend({process}, 10000)")
+        with pytest.raises(DBAPIError) as raised:
+            await fetch_row(connection, "SELECT 1")
+        assert from_database(raised.value).status == 503
+    assert await find_process(database) != process

@@ -1,0 +1,1 @@
+"""Items and their vectors: written by machines, read by users."""

@@ -1,0 +1,1 @@
+"""Which volume of the pile to read next."""

@@ -1,0 +1,95 @@
+"""SQL of the suggestions, and of what came of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from booksync_api_prediction.tables import RECOMMENDATIONS
+
+KIND = "prediction"
+
+#: Suggestions whose outcome counts; older ones are somebody else's taste.
+REMEMBERED = 500
+
+
+async def add(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> Sequence[UUID]:
+    """Store suggestions and return their ids, in their order."""
+    statement = insert(RECOMMENDATIONS).values([{"kind": KIND, **row} for row in rows])
+    result = await session.execute(statement.returning(RECOMMENDATIONS.c.id, RECOMMENDATIONS.c.item_id))
+    ids = {row.item_id: row.id for row in result}
+    return [ids[row["item_id"]] for row in rows]
+
+
+async def find_recent(session: AsyncSession, user_id: UUID) -> Sequence[RowMapping]:
+    """Return a user's suggestions, the newest first."""
+    columns = [
+        RECOMMENDATIONS.c.item_id,
+        RECOMMENDATIONS.c.series_id,
+        RECOMMENDATIONS.c.number,
+        RECOMMENDATIONS.c.status,
+        RECOMMENDATIONS.c.rating,
+    ]
+    statement = (
+        select(*columns)
+        .where(RECOMMENDATIONS.c.user_id == user_id, RECOMMENDATIONS.c.kind == KIND)
+        .order_by(RECOMMENDATIONS.c.created_at.desc(), RECOMMENDATIONS.c.id)
+        .limit(REMEMBERED)
+    )
+    return (await session.execute(statement)).mappings().all()
+
+
+async def list_page(
+    connection: AsyncConnection, user_id: UUID, *, after: tuple[datetime, UUID] | None, limit: int
+) -> Sequence[RowMapping]:
+    """Return a user's suggestions, the newest first.
+
+    :param after: the last of the page before.
+    """
+    statement = (
+        select(RECOMMENDATIONS)
+        .where(RECOMMENDATIONS.c.user_id == user_id, RECOMMENDATIONS.c.kind == KIND)
+        .order_by(RECOMMENDATIONS.c.created_at.desc(), RECOMMENDATIONS.c.id.desc())
+        .limit(limit)
+    )
+    if after is not None:
+        place = tuple_(RECOMMENDATIONS.c.created_at, RECOMMENDATIONS.c.id)
+        statement = statement.where(place < tuple_(literal(after[0]), literal(after[1])))
+    return (await connection.execute(statement)).mappings().all()
+
+
+async def give_feedback(
+    session: AsyncSession, prediction_id: UUID, user_id: UUID | None, values: Mapping[str, Any]
+) -> RowMapping | None:
+    """Note what came of a suggestion.
+
+    :param user_id: whose it must be; None for anybody's.
+    """
+    statement = (
+        update(RECOMMENDATIONS)
+        .where(RECOMMENDATIONS.c.id == prediction_id, RECOMMENDATIONS.c.kind == KIND)
+        .values(**values, feedback_at=func.now())
+        .returning(*RECOMMENDATIONS.columns)
+    )
+    if user_id is not None:
+        statement = statement.where(RECOMMENDATIONS.c.user_id == user_id)
+    return (await session.execute(statement)).mappings().first()
+
+
+async def export(connection: AsyncConnection, user_id: UUID) -> Sequence[RowMapping]:
+    """Return all that is kept of a user."""
+    statement = (
+        select(RECOMMENDATIONS)
+        .where(RECOMMENDATIONS.c.user_id == user_id)
+        .order_by(RECOMMENDATIONS.c.created_at, RECOMMENDATIONS.c.id)
+    )
+    return (await connection.execute(statement)).mappings().all()
+
+
+async def forget(session: AsyncSession, users: Sequence[UUID]) -> int:
+    """Delete all that is kept of users."""
+    statement = delete(RECOMMENDATIONS).where(RECOMMENDATIONS.c.user_id.in_(users))
+    return (await (await session.connection()).execute(statement)).rowcount

@@ -1,0 +1,63 @@
+"""What the embeddings know of volumes: facts that a pile does not tell, and which vector stands for a volume."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from booksync_api_prediction.predictions import closeness
+from booksync_api_prediction.predictions.candidates import Volume
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Rows, by the ids of volumes and series."""
+
+    volumes: Mapping[UUID, RowMapping]
+    series: Mapping[UUID, RowMapping]
+
+    def find_row(self, volume: Volume) -> RowMapping | None:
+        """Return the row whose vector stands for a volume: its own, or its series'."""
+        return self.volumes.get(volume.id) or self.series.get(volume.work)
+
+    def complete(self, volume: Volume) -> Volume:
+        """Add what a volume does not say itself."""
+        own = self.volumes.get(volume.id)
+        series_id = volume.series_id or (None if own is None else own["series_id"])
+        series = None if series_id is None else self.series.get(series_id)
+        rows = [row for row in (series, own) if row is not None]
+        return replace(
+            volume,
+            series_id=series_id,
+            number=volume.number if volume.number is not None or own is None else own["number"],
+            title=volume.title or next((row["title"] for row in rows if row["title"]), None),
+            kinds=volume.kinds or next((tuple(row["kind_names"]) for row in rows if row["kind_names"]), ()),
+            adult=volume.adult or any(row["adult"] for row in rows),
+        )
+
+
+async def learn(session: AsyncSession, volumes: Iterable[Volume], *, model: str) -> Knowledge:
+    """Look volumes up, and their series."""
+    wanted = list(volumes)
+    series = {volume.series_id for volume in wanted if volume.series_id is not None}
+    rows = list(await closeness.find_rows(session, [v.id for v in wanted], sorted(series), model=model))
+    # series that only the rows tell
+    more = {row["series_id"] for row in rows if row["kind"] == "volume" and row["series_id"] is not None} - series
+    if more:
+        rows += await closeness.find_rows(session, [], sorted(more), model=model)
+    return Knowledge(
+        volumes={row["item_id"]: row for row in rows if row["kind"] == "volume"},
+        series={row["item_id"]: row for row in rows if row["kind"] == "series"},
+    )
+
+
+def pick_one_each(volumes: Sequence[Volume], limit: int) -> list[Volume]:
+    """Return the first volume of each series."""
+    first: dict[UUID, Volume] = {}
+    for volume in volumes:
+        if len(first) == limit:
+            break
+        first.setdefault(volume.work, volume)
+    return list(first.values())

@@ -1,0 +1,1 @@
+"""Series to look for, from what somebody owns and has read."""

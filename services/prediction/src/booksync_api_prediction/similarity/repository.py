@@ -1,0 +1,149 @@
+"""SQL of the nearest neighbours.
+
+Without an index each vector is compared, which is exact, and fast enough for a family's library. With one (see `index`)
+PostgreSQL walks HNSW's graph, and, as filters are applied to what it finds, goes on walking until there are rows enough
+(pgvector's iterative scan). The index orders by distance alone, so thresholds are applied to the rows that come back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Float, RowMapping, and_, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from booksync_api_prediction.embeddings.bodies import Kind
+from booksync_api_prediction.embeddings.repository import is_for
+from booksync_api_prediction.lists import all_of, any_of
+from booksync_api_prediction.names import make_key
+from booksync_api_prediction.tables import EMBEDDINGS
+
+#: Candidates that HNSW keeps on its way: as many as the first window asks for, where its default is 40.
+EF_SEARCH = 200
+
+#: Columns that are compared and shown.
+FACTS = [
+    EMBEDDINGS.c.id,
+    EMBEDDINGS.c.kind,
+    EMBEDDINGS.c.item_id,
+    EMBEDDINGS.c.series_id,
+    EMBEDDINGS.c.title,
+    EMBEDDINGS.c.number,
+    EMBEDDINGS.c.kind_names,
+    EMBEDDINGS.c.author_names,
+    EMBEDDINGS.c.type_name,
+    EMBEDDINGS.c.adult,
+]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which rows may be found."""
+
+    model: str
+    adult: bool
+    kind: Kind | None = None
+    kinds: Sequence[str] = ()
+    types: Sequence[str] = ()
+    publisher: str | None = None
+    without_items: Sequence[tuple[Kind, UUID]] = ()
+    without_series: Sequence[UUID] = ()
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions of a WHERE."""
+        found = [EMBEDDINGS.c.model == self.model, is_for(adult=self.adult)]
+        if self.kind is not None:
+            found.append(EMBEDDINGS.c.kind == self.kind)
+        if self.kinds:
+            ids, names = _split(self.kinds)
+            keys = [make_key(name) for name in names]
+            found.append(or_(EMBEDDINGS.c.kinds.overlap(ids), EMBEDDINGS.c.kind_keys.overlap(keys)))
+        if self.types:
+            found.append(_is_named(EMBEDDINGS.c.type_id, EMBEDDINGS.c.type_name, self.types))
+        if self.publisher is not None:
+            found.append(_is_named(EMBEDDINGS.c.publisher_id, EMBEDDINGS.c.publisher_name, [self.publisher]))
+        if self.without_items:
+            found.append(tuple_(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id).not_in(self.without_items))
+        if self.without_series:
+            # a volume whose series is unknown is of none of these
+            found.append(func.coalesce(EMBEDDINGS.c.series_id, EMBEDDINGS.c.item_id) != all_of(self.without_series))
+        return found
+
+
+def _is_named(
+    id_column: ColumnElement[UUID | None], name_column: ColumnElement[str | None], values: Sequence[str]
+) -> ColumnElement[bool]:
+    ids, names = _split(values)
+    return or_(id_column.in_(ids), func.lower(name_column).in_([name.lower() for name in names]))
+
+
+def _split(values: Sequence[str]) -> tuple[list[UUID], list[str]]:
+    """Return those that are ids, and those that are names."""
+    ids: list[UUID] = []
+    names: list[str] = []
+    for value in values:
+        try:
+            ids.append(UUID(value))
+        except ValueError:
+            names.append(value)
+    return ids, names
+
+
+async def prepare(session: AsyncSession, *, exact: bool = False) -> None:
+    """Set how the transaction searches.
+
+    :param exact: without the index, to measure how much of the truth it finds.
+    """
+    values = [
+        func.set_config("hnsw.iterative_scan", "strict_order", True),
+        func.set_config("hnsw.ef_search", str(EF_SEARCH), True),
+    ]
+    if exact:
+        values.append(func.set_config("enable_indexscan", "off", True))
+    await session.execute(select(*values))
+
+
+async def find_nearest(
+    session: AsyncSession, query: Sequence[float] | ColumnElement[Any], wanted: Filter, limit: int
+) -> Sequence[RowMapping]:
+    """Return the rows whose vectors are closest, each with its `cosine`.
+
+    :param query: a vector, or SQL that has one.
+    """
+    distance = EMBEDDINGS.c.embedding.cosine_distance(query)
+    statement = (
+        select(*FACTS, (1 - distance).cast(Float).label("cosine"))
+        .where(*wanted.conditions())
+        .order_by(distance)
+        .limit(limit)
+    )
+    return (await session.execute(statement)).mappings().all()
+
+
+async def find_seeds(
+    session: AsyncSession, items: Sequence[tuple[Kind, UUID]], *, model: str, adult: bool
+) -> Sequence[RowMapping]:
+    """Return the rows that stand for items: their own, or, for a series that has none, those of its volumes."""
+    statement = select(*FACTS).where(EMBEDDINGS.c.model == model, is_for(adult=adult), _stands_for(items))
+    rows = (await session.execute(statement)).mappings().all()
+    own = {(row["kind"], row["item_id"]) for row in rows}
+    wanted = set(items)
+    return [row for row in rows if (row["kind"], row["item_id"]) in wanted or ("series", row["series_id"]) not in own]
+
+
+def _stands_for(items: Sequence[tuple[Kind, UUID]]) -> ColumnElement[bool]:
+    series = [item_id for kind, item_id in items if kind == "series"]
+    is_item = tuple_(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id).in_(items)
+    return or_(is_item, and_(EMBEDDINGS.c.kind == "volume", EMBEDDINGS.c.series_id.in_(series)))
+
+
+def make_mean(rows: Sequence[UUID]) -> ColumnElement[Any]:
+    """Return SQL for the mean vector of rows, which then needs not come here and go back."""
+    seeds = EMBEDDINGS.alias("seeds")
+    return select(func.avg(seeds.c.embedding)).where(seeds.c.id == any_of(rows)).correlate(None).scalar_subquery()
+
+
+async def is_empty(session: AsyncSession, wanted: Filter) -> bool:
+    """Tell whether there is nothing to find, whatever the query."""
+    return await session.scalar(select(EMBEDDINGS.c.id).where(*wanted.conditions()).limit(1)) is None

@@ -1,0 +1,1 @@
+"""The Prediction API with a model of words, as a process of its own."""

@@ -1,0 +1,203 @@
+"""The pile from Mangacollec: fetched with the Auth API's token, kept for minutes, read however dirty it is."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.responses import JSONResponse, Response
+
+from booksync_api_prediction.collection import client
+from booksync_api_prediction.collection.parsing import parse_collection
+from booksync_prediction_testing.mangacollec import FakeCollection, FakeMangacollec, run_fake_mangacollec
+from booksync_prediction_testing.service import House, open_house, wait_until
+
+
+@asynccontextmanager
+async def linked() -> AsyncIterator[tuple[House, FakeMangacollec, dict[str, str], FakeCollection]]:
+    """Run the service for somebody with a collection on Mangacollec."""
+    async with run_fake_mangacollec() as site, open_house(mangacollec_base_url=site.address) as house:
+        user = house.sign_in()
+        collection = FakeCollection()
+        site.collections["access"] = collection
+        house.auth.mangacollec[user["Authorization"].removeprefix("Bearer ")] = "access"
+        yield house, site, user, collection
+
+
+async def ask(house: House, user: dict[str, str], status: int = 200, **body: Any) -> dict[str, Any]:
+    """Ask for a prediction without a pile."""
+    answer = await house.client.post("/predict", json=body, headers=user)
+    assert answer.status_code == status, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_next_volume_of_the_collection_is_suggested() -> None:
+    async with linked() as (house, _site, user, collection):
+        funny = collection.add_series("Les Farceurs", "Comédie", volumes=4, read=2)
+        collection.add_series("L'Adieu", "Drame", volumes=2)
+        collection.add_series("Interdit", "Comédie", volumes=1, adult=True)
+        answer = await ask(house, user, mood="joyeux")
+        assert answer["suggested_volume_id"] == str(funny[2])
+        assert (answer["title"], answer["number"], answer["pile_source"]) == ("Les Farceurs", 3, "mangacollec")
+        assert "Vous avez lu le tome 2 : voici la suite." in answer["reasoning"]
+        assert answer["notices"] == ["not_embedded"]
+
+
+async def test_what_the_collection_names_is_embedded_in_the_background() -> None:
+    async with linked() as (house, _site, user, collection):
+        funny = collection.add_series("Les Farceurs", "Comédie", volumes=4, read=2)
+        collection.add_series("Interdit", volumes=1, adult=True)
+        kept = await house.put("volume", funny[3], title="Mieux su")
+        assert (await ask(house, user))["unknown"] == 2
+
+        async def is_done() -> bool:
+            return await house.count("jobs", "status = 'done'") == 1
+
+        await wait_until(is_done)
+        # four volumes and their series, one and its own
+        assert await house.count("embeddings") == 7
+        assert await house.count("embeddings", "adult") == 2
+        assert await house.count("embeddings", f"title = 'Mieux su' AND item_id = '{kept}'") == 1
+        answer = await ask(house, user)
+        assert (answer["unknown"], answer["notices"]) == (0, ["repeated"])
+        assert await house.count("jobs") == 1
+
+
+async def test_adult_series_of_the_collection_is_hidden() -> None:
+    async with linked() as (house, _site, user, collection):
+        collection.add_series("Interdit", "Comédie", volumes=1, adult=True)
+        assert (await ask(house, user, 404))["code"] == "empty_pile"
+
+
+async def test_collection_is_kept_for_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with linked() as (house, site, user, collection):
+        collection.add_series("Les Farceurs", volumes=2)
+        await ask(house, user)
+        await ask(house, user)
+        assert site.questions == 1
+        monkeypatch.setattr(client, "FRESH", 0)
+        await ask(house, user)
+        assert site.questions == 2
+
+
+async def test_older_collection_is_better_than_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with linked() as (house, site, user, collection):
+        collection.add_series("Les Farceurs", volumes=2)
+        await ask(house, user)
+        monkeypatch.setattr(client, "FRESH", 0)
+        site.misbehaviour = Response("no", 500)
+        await ask(house, user)
+        monkeypatch.setattr(client, "KEPT", 0)
+        assert (await ask(house, user, 502))["code"] == "mangacollec_unavailable"
+
+
+@pytest.mark.parametrize(
+    "misbehaviour",
+    [
+        Response("no", 500),
+        Response("no", 429),
+        JSONResponse({"errors": ["unauthorized"]}, 401),
+        Response("<html>", 200),
+        JSONResponse([]),
+        JSONResponse({"volumes": None}),
+        Response("[" * 100_000, 200),
+    ],
+)
+async def test_bad_answer_is_502_with_the_way_out(misbehaviour: Response) -> None:
+    async with linked() as (house, site, user, _collection):
+        site.misbehaviour = misbehaviour
+        problem = await ask(house, user, 502)
+        assert problem["code"] == "mangacollec_unavailable"
+        assert "send the pile" in problem["detail"]
+
+
+async def test_auth_that_cannot_reach_mangacollec_is_502() -> None:
+    async with linked() as (house, _site, user, _collection):
+        await house.client.get("/api/v1/embeddings", headers=user)
+        house.auth.misbehaviour = JSONResponse({"code": "mangacollec_unavailable"}, 502)
+        assert (await ask(house, user, 502))["code"] == "mangacollec_unavailable"
+
+
+async def test_too_large_an_answer_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with linked() as (house, _site, user, collection):
+        collection.add_series("Les Farceurs", volumes=50)
+        monkeypatch.setattr(client, "MAX_ANSWER", 1000)
+        assert (await ask(house, user, 502))["code"] == "mangacollec_unavailable"
+
+
+async def test_profile_without_a_link_is_told_what_to_do() -> None:
+    async with open_house() as house:
+        problem = await ask(house, house.sign_in(), 404)
+        assert problem["code"] == "pile_unknown"
+        assert "link the profile" in problem["detail"]
+
+
+def test_read_editions_are_read() -> None:
+    collection = FakeCollection()
+    ids = collection.add_series("Lue", volumes=3)
+    edition = collection.document["editions"][0]["id"]
+    collection.document["read_editions"].append({"edition_id": edition, "created_at": "2026-02-01T00:00:00.000Z"})
+    parsed = parse_collection(collection.document)
+    assert parsed.pile == []
+    assert {entry.volume.id for entry in parsed.read} == set(ids)
+
+
+def test_latest_read_comes_first_and_facts_are_joined() -> None:
+    collection = FakeCollection()
+    ids = collection.add_series("Le Phare", "Drame", "Seinen", volumes=3, read=2)
+    parsed = parse_collection(collection.document)
+    assert [entry.volume.id for entry in parsed.read] == [ids[1], ids[0]]
+    (left,) = parsed.pile
+    assert left.synopsis == "Le Phare, le résumé"
+    volume = replace(left.volume, edition_id=None, series_id=None)
+    assert (volume.title, volume.number, volume.kinds, volume.series_length) == ("Le Phare", 3, ("Drame", "Seinen"), 3)
+
+
+@pytest.mark.parametrize(
+    ("number", "read"),
+    [
+        ("7", 7),
+        (7.0, 7),
+        (7.5, None),
+        (None, None),
+        (-1, None),
+        (True, None),
+        ("x", None),
+        (1e300, None),
+        ("nan", None),
+    ],
+)
+def test_numbers_are_read_or_left_out(number: object, read: int | None) -> None:
+    key = str(uuid4())
+    document = {"volumes": [{"id": key, "number": number}], "possessions": [{"volume_id": key}]}
+    (entry,) = parse_collection(document).pile
+    assert entry.volume.number == read
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20) | st.uuids().map(str),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "volume_id", "number", "title", "edition_id", "kinds_ids", "content"]), inner
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"volumes": st.lists(JSON)},
+        optional=dict.fromkeys([name for name in FakeCollection().document if name != "volumes"], JSON),
+    )
+)
+def test_dirty_collections_are_read_somehow(document: dict[str, Any]) -> None:
+    parsed = parse_collection(json.loads(json.dumps(document)))
+    assert all(isinstance(entry.volume.id, UUID) for entry in (*parsed.owned, *parsed.read))
