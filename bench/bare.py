@@ -1,12 +1,20 @@
-"""What FastAPI and asyncpg do without us: one endpoint, one SELECT. DATABASE_URL and PORT say where."""
+"""What FastAPI and asyncpg do without us: one SELECT an endpoint. DATABASE_URL and PORT say where."""
 
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Annotated, Any
+from uuid import UUID
 
 import asyncpg
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Body, FastAPI, Request
+
+#: What the Data API answers with.
+COLUMNS = """volume_id, object_id, nb_pages, length, height, width, weight, extra_info, source,
+    length_cm, height_cm, width_cm, weight_g, locked_fields, version, created_at, updated_at"""
+VOLUME = f"SELECT {COLUMNS} FROM data.volume_extra WHERE volume_id = $1 AND deleted_at IS NULL"
+VOLUMES = f"SELECT {COLUMNS} FROM data.volume_extra WHERE volume_id = ANY($1) AND deleted_at IS NULL"
 
 
 @asynccontextmanager
@@ -24,6 +32,18 @@ app = FastAPI(lifespan=lifespan)
 async def select(request: Request) -> dict[str, int]:
     """Select one value."""
     return {"value": await request.app.state.pool.fetchval("SELECT 1")}
+
+
+@app.get("/volume/{volume_id}")
+async def get_volume(request: Request, volume_id: UUID) -> dict[str, Any]:
+    """Select a volume."""
+    return dict(await request.app.state.pool.fetchrow(VOLUME, volume_id))
+
+
+@app.post("/volumes")
+async def get_volumes(request: Request, ids: Annotated[list[UUID], Body(embed=True)]) -> list[dict[str, Any]]:
+    """Select volumes."""
+    return [dict(row) for row in await request.app.state.pool.fetch(VOLUMES, ids)]
 
 
 if __name__ == "__main__":

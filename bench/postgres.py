@@ -7,6 +7,7 @@ machine does hits both.
 
 import json
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -80,18 +81,37 @@ def measure_start(sandbox: Sandbox, data: Path) -> float:
         return time.monotonic() - started
 
 
+def processor_seconds() -> float:
+    """Return what the processes that have ended took of the processors."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def measure_starts(sandbox: Sandbox, directory: Path) -> dict[str, float]:
-    """Return medians of first and later starts, in seconds."""
-    first, later = [], []
+    """Return medians of first and later starts, in seconds; and what a start and a stop take of the processors."""
+    first, later, first_cpu, later_cpu = [], [], [], []
     for number in range(STARTS):
         data = directory / f"start-{number}"
         data.mkdir(mode=0o700)
         first.append(measure_start(sandbox, data))
-        # it was killed: this one recovers, the next starts as usual
-        with start_postgres(sandbox, data=data, user="booksync", arguments=()) as server:
-            server.stop()
+        # it was killed: the next one recovers, the one after that starts as usual
+        start_and_stop(sandbox, data)
         later.append(measure_start(sandbox, data))
-    return {"first": statistics.median(first), "later": statistics.median(later)}
+        start_and_stop(sandbox, data)
+        later_cpu.append(start_and_stop(sandbox, data))
+        new = directory / f"cpu-{number}"
+        new.mkdir(mode=0o700)
+        first_cpu.append(start_and_stop(sandbox, new))
+    values = {"first": first, "later": later, "first_cpu": first_cpu, "later_cpu": later_cpu}
+    return {name: statistics.median(value) for name, value in values.items()}
+
+
+def start_and_stop(sandbox: Sandbox, data: Path) -> float:
+    """Return the processor seconds of a start and an orderly stop."""
+    before = processor_seconds()
+    with start_postgres(sandbox, data=data, user="booksync", arguments=()) as server:
+        server.stop()
+    return processor_seconds() - before
 
 
 def run_client(server: Server, script: str, *, files: Path | None = None) -> str:
@@ -228,6 +248,8 @@ def format_report(
             "|---|---|---|",
             f"| initialised volume to the first client, median of {STARTS} | {starts['later']:.2f} s | 0.5 s |",
             f"| first initialisation to the first client, median of {STARTS} | {starts['first']:.2f} s | 3 s |",
+            f"| processor time of a start and a stop, initialised | {starts['later_cpu']:.2f} s | |",
+            f"| processor time of a first initialisation and a stop | {starts['first_cpu']:.2f} s | |",
             f"| pgbench, scale {SCALE}, {CLIENTS} clients, median of {ROUNDS} x {ROUND_SECONDS} s | "
             f"{rates['image']:.0f} TPS | |",
             f"| Debian's binary with Debian's settings, taking turns with it | {rates['debian']:.0f} TPS | |",

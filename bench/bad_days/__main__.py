@@ -1,4 +1,4 @@
-"""Live the bad days of `./bootstrap` and write bench/bad-days.md: `.venv/bin/python bench/bad_days SYSTEM [DAY]...`.
+"""Live the bad days of `./bootstrap` and write bench/bad-days.md: `.venv/bin/python -m bench.bad_days SYSTEM [DAY]...`.
 
 SYSTEM is the folder of an empty Debian that can reach its apt mirror (`debootstrap --variant=minbase trixie SYSTEM`).
 It stays as it is: each day has an overlay over it. Needs root, 15 GB of disk below TMPDIR, and a cache that
@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bad_days import fetching, surroundings
-from bad_days.machine import ROOT, make_machine
-from bad_days.steps import Days, Step
+from bench.bad_days import fetching, surroundings
+from bench.bad_days.machine import ROOT, make_machine
+from bench.bad_days.steps import Days, Step
 
 from booksync_fetch.cache import default_folder
 from booksync_fetch.locks import load_locks, parse_artifacts
@@ -79,7 +77,7 @@ def format_report(came: dict[str, list[Step]], *, release: str) -> str:
     lines = [
         "# Bad days",
         "",
-        f"Made by `.venv/bin/python bench/bad_days SYSTEM` on {dt.datetime.now(dt.UTC):%Y-%m-%d}: "
+        f"Made by `.venv/bin/python -m bench.bad_days SYSTEM` on {dt.datetime.now(dt.UTC):%Y-%m-%d}: "
         f"`./bootstrap fetch auth postgres` or `venv` on an empty {release}, each day",
         "on a machine of its own (an overlay and namespaces), with a mirror and a package index on loopback that fail",
         "as they are told to. A run that was not as it should be says so in the last column.",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bad_days.machine import make_machine
-from bad_days.mirror import Faults, Mirror, serve
-from bad_days.steps import FETCH, FETCHED, Days, Step, check
+from bench.bad_days.machine import make_machine
+from bench.bad_days.mirror import Faults, Mirror, serve
+from bench.bad_days.steps import FETCH, FETCHED, Days, Step, check
 
 
 def no_network(days: Days) -> Iterator[Step]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bad_days.machine import Done
+from bench.bad_days.machine import Done
 
 from booksync_fetch.locks import Artifact
 

@@ -6,9 +6,9 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from bad_days.machine import Done, Running, make_machine
-from bad_days.mirror import Faults, serve
-from bad_days.steps import BUILD, BUILT, FETCH, FETCHED, Days, Step, check
+from bench.bad_days.machine import Done, Running, make_machine
+from bench.bad_days.mirror import Faults, serve
+from bench.bad_days.steps import BUILD, BUILT, FETCH, FETCHED, Days, Step, check
 
 COLLECT = "nix-store --gc --option build-users-group '' >/dev/null 2>&1"
 

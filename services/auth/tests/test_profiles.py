@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy.engine import URL
 
+from booksync_api_auth.names import make_key
 from booksync_auth_testing.household import PASSWORD, V1, Household, live_in, problem
 
 ROOTS = ("", V1)
@@ -115,6 +116,11 @@ async def test_lone_surrogate_is_refused(house: Household) -> None:
     headers = {"Content-Type": "application/json"}
     answer = await house.client.post("/users", content=content, headers=headers)
     assert problem(answer)[0] == 422
+
+
+@pytest.mark.parametrize(("name", "same"), [("Straße", "STRASSE"), ("\uff21na", "ana"), ("ﬁn", "FIN")])
+def test_key_of_names_that_look_the_same(name: str, same: str) -> None:
+    assert make_key(name) == make_key(same)
 
 
 async def test_picker_shows_names_and_avatars_to_everybody(house: Household) -> None:

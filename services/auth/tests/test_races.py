@@ -78,7 +78,13 @@ async def test_name_has_one_owner(house: Household) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/users"), ("PATCH", "/users/{id}"), ("DELETE", "/users/{id}"), ("POST", f"{V1}/auth/login")],
+    [
+        ("POST", "/users"),
+        ("PATCH", "/users/{id}"),
+        ("DELETE", "/users/{id}"),
+        ("POST", f"{V1}/auth/login"),
+        ("POST", f"{V1}/api-keys"),
+    ],
 )
 async def test_commit_that_fails_is_never_answered_as_done(house: Household, method: str, path: str) -> None:
     ana = await house.add("Ana")
@@ -93,7 +99,8 @@ async def test_commit_that_fails_is_never_answered_as_done(house: Household, met
         " FOR EACH ROW EXECUTE FUNCTION auth.refuse()"
     )
     try:
-        body = {"username": "Bo" if path.endswith("login") else "Cy", "password": PASSWORD}
+        body: dict[str, object] = {"username": "Bo" if path.endswith("login") else "Cy", "password": PASSWORD}
+        body |= {"name": "scraper", "scopes": ["data:write"]}
         answer = await house.client.request(method, path.format(id=bo.id), json=body, headers=ana.headers)
         assert problem(answer) == (409, "conflict")
         assert await house.query("SELECT string_agg(username, ' ' ORDER BY username) FROM auth.users") == "Ana Bo"

@@ -70,6 +70,26 @@ async def test_a_user_is_no_machine_and_a_machine_no_user(auth: FakeAuth) -> Non
         assert machine.scopes == {"data:write", "embeddings:write"}
 
 
+async def test_a_connection_that_was_kept_and_is_gone_is_made_anew() -> None:
+    questions = 0
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Promise to keep the connection, and close it when it is used again."""
+        nonlocal questions
+        await reader.readuntil(b"token=")
+        questions += 1
+        body = b'{"active": false}'
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        await reader.readuntil(b"POST ")
+        writer.close()
+
+    server = await asyncio.start_server(answer_once, "127.0.0.1", 0)
+    async with server, asking(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as part:
+        for token in ("one", "two"):
+            assert await part.find_caller(token) is None
+    assert questions == 2
+
+
 async def test_an_answer_is_kept_for_five_seconds_and_no_longer(
     auth: FakeAuth, monkeypatch: pytest.MonkeyPatch
 ) -> None:

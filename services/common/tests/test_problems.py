@@ -8,8 +8,10 @@ import httpx
 import pytest
 import pytest_asyncio
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 from booksync_api_sample.service import NOTES, SERVICE, SampleSettings
+from booksync_common import problems
 from booksync_common.logs import JsonFormatter
 from booksync_service_testing.server import execute, render
 from booksync_service_testing.serving import Serving, serve
@@ -138,3 +140,15 @@ async def test_request_id_that_could_do_harm_is_replaced(serving: Serving, given
     answer = await serving.client.get("/nowhere", headers={"X-Request-ID": given})
     assert answer.json()["request_id"] != given.strip()
     assert len(answer.json()["request_id"]) == 32
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [("40P01", 503), ("40001", 503), ("53300", 503), ("55P03", 503), ("57P01", 503), ("42P01", 500), ("22001", 500)],
+)
+def test_failure_of_the_database_that_passes_is_worth_another_try(state: str, status: int) -> None:
+    class RefusalError(Exception):
+        sqlstate = state
+
+    problem = problems.from_database(DBAPIError("SELECT", None, RefusalError()))
+    assert (problem.status, "Retry-After" in problem.headers) == (status, status == 503)

@@ -31,6 +31,18 @@ QUEUE_PER_THREAD = 8
 RETRY_SECONDS = 3
 
 
+#: Of bcrypt.
+MIN_ROUNDS = 4
+
+
+def make_nobodys_hash(rounds: int) -> str:
+    """Return what looks like a hash, costs what one costs, and is that of no password that anybody knows.
+
+    passlib's `dummy_verify` computes one first, which a process that ends soon after its start would be held up by.
+    """
+    return f"$2b${rounds:02}${'.' * 53}"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Whether a password is right, and its hash in today's strength where the stored one is weaker."""
@@ -42,8 +54,9 @@ class Verdict:
 class Hashing:
     """Hash and verify, for who has been admitted."""
 
-    def __init__(self, context: CryptContext, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, context: CryptContext, executor: ThreadPoolExecutor, rounds: int) -> None:
         self._context = context
+        self._nobodys_hash = make_nobodys_hash(rounds)
         self._executor = executor
 
     async def hash(self, password: str) -> str:
@@ -56,12 +69,12 @@ class Hashing:
 
     def _verify(self, password: str, stored: str | None) -> Verdict:
         if stored is None:
-            self._context.dummy_verify()
+            self._context.verify(password, self._nobodys_hash)
             return Verdict(is_right=False)
         try:
             is_right, new_hash = self._context.verify_and_update(password, stored)
         except ValueError:  # a hash that is none of ours: nobody can sign in with it
-            self._context.dummy_verify()
+            self._context.verify(password, self._nobodys_hash)
             return Verdict(is_right=False)
         return Verdict(is_right, new_hash)
 
@@ -82,12 +95,12 @@ class Passwords(Part):
             bcrypt__truncate_error=True,
         )
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="bcrypt")
-        self._hashing = Hashing(self._context, self._executor)
+        self._hashing = Hashing(self._context, self._executor, settings.bcrypt_rounds)
         self._places = threads * (1 + QUEUE_PER_THREAD)
 
     async def start(self) -> None:
-        """Compute the hash that unknown users are compared with, lest the first of them take twice as long."""
-        await self._hashing.verify("", None)
+        """Have passlib look at bcrypt now, lest the first to sign in wait for that, too."""
+        await Hashing(self._context, self._executor, MIN_ROUNDS).verify("", None)
 
     async def stop(self) -> None:
         """End the threads."""

@@ -14,6 +14,10 @@ logger = logging.getLogger(__name__)
 #: The names of the Auth API in the guide's compose file: of the service, and of the container.
 DEFAULT_ADDRESSES = ("http://auth-api:8000", "http://booksync_auth_api:8000")
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)  # s
+#: s; shorter than the 5 after which Uvicorn closes a connection, which would be just when the next question comes.
+KEPT = httpx.Limits(keepalive_expiry=2.0)
+#: What it looks like when a connection that was kept is not one any more: the Auth API was started anew.
+STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 #: Bytes; an answer that is longer is not the Auth API's.
 MAX_ANSWER = 4 * 1024 * 1024
 
@@ -47,7 +51,7 @@ class AuthClient:
     async def open(self) -> None:
         """Make the connections' pool."""
         # the environment's proxies are for the way out of the house
-        self._client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=KEPT, trust_env=False)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -72,8 +76,12 @@ class AuthClient:
         headers = {"Accept": "application/json"} | ({} if token is None else {"Authorization": f"Bearer {token}"})
         reasons = []
         for address in list(self._addresses):
+            url = f"{address}{path}"
             try:
-                response = await self._attempt(method, f"{address}{path}", headers=headers, form=form)
+                try:
+                    response = await self._attempt(method, url, headers=headers, form=form)
+                except STALE:
+                    response = await self._attempt(method, url, headers=headers, form=form)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 reasons.append(f"{address}: {str(error) or type(error).__name__}")
                 continue

@@ -73,7 +73,7 @@ def _watch(engine: Engine) -> None:
             raise DisconnectionError
         if idle_since is not None and time.monotonic() - idle_since > MAX_TRUST:
             try:
-                engine.dialect.do_ping(connection)
+                connection.run_async(lambda driver: driver.fetchrow(";"))
             except CONNECTION_ERRORS as error:
                 raise DisconnectionError from error
 

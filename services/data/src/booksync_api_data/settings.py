@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from booksync_common.settings import Finding, ServiceSettings, check_key
+from booksync_common.auth_client import AuthClientSettings
+from booksync_common.settings import Finding, check_key
 
 
-class DataSettings(ServiceSettings):
+class DataSettings(AuthClientSettings):
     """The guide's table of variables, and what every service has."""
 
     port: int = Field(default=8001, ge=1, le=65535)
-    app_secret_key: SecretStr | None = None
 
     @property
     def is_debug(self) -> bool:

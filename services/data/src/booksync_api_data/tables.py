@@ -5,11 +5,11 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    Double,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    Numeric,
     SmallInteger,
     String,
     Table,
@@ -17,7 +17,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from booksync_common.columns import make_time, make_times
 from booksync_common.database import make_metadata
@@ -37,14 +37,14 @@ VOLUME_EXTRA = Table(
     Column("weight", String(20)),
     Column("extra_info", Text),
     # the same as numbers, to sort by
-    Column("length_cm", Numeric(8, 2)),
-    Column("height_cm", Numeric(8, 2)),
-    Column("width_cm", Numeric(8, 2)),
-    Column("weight_g", Numeric(10, 2)),
+    Column("length_cm", Double),
+    Column("height_cm", Double),
+    Column("width_cm", Double),
+    Column("weight_g", Double),
     Column("source", String(50)),
     Column("locked_fields", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("version", BigInteger, nullable=False, server_default="1"),
-    make_time("deleted_at"),
+    make_time("deleted_at"),  # its version goes on when it comes back, so that no entity tag is ever given twice
     *make_times(),
     CheckConstraint("nb_pages >= 0", name="nb_pages"),
     CheckConstraint("length_cm >= 0 AND height_cm >= 0 AND width_cm >= 0 AND weight_g >= 0", name="measures"),
@@ -83,8 +83,7 @@ IDEMPOTENCY_KEYS = Table(
     Column("caller", String(100), primary_key=True),
     Column("key", String(255), primary_key=True),
     Column("request_hash", LargeBinary, nullable=False),
-    Column("status", SmallInteger),  # none: still being answered
-    Column("response", JSONB),
+    Column("response", LargeBinary, nullable=False),
     *make_times(),
 )
 Index(None, IDEMPOTENCY_KEYS.c.created_at)
@@ -92,10 +91,15 @@ Index(None, IDEMPOTENCY_KEYS.c.created_at)
 CHANGES = Table(
     "changes",
     METADATA,
-    Column("sequence", BigInteger, Identity(always=True), primary_key=True),
-    Column("volume_id", Uuid, nullable=False, index=True),
+    # a volume is here once, at its last change, so that the feed is never longer than the list of volumes
+    Column("volume_id", Uuid, primary_key=True),
+    # which database it was written in, which transaction, and the order in there; see shared/changes.py
+    Column("feed", BigInteger, nullable=False),
+    Column("transaction_id", BigInteger, nullable=False),
+    Column("sequence", BigInteger, Identity(always=True), nullable=False),
     Column("kind", String(10), nullable=False),
     Column("version", BigInteger, nullable=False),
     *make_times(),
     CheckConstraint("kind IN ('upsert', 'delete')", name="kind"),
 )
+Index(None, CHANGES.c.feed, CHANGES.c.transaction_id, CHANGES.c.sequence)

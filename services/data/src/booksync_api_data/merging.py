@@ -1,0 +1,75 @@
+"""What becomes of a volume when somebody says something about it: a value, worked out without the database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+#: merge: what is not said stays. replace: what is not said is cleared. insert_only: what is there stays.
+Mode = Literal["merge", "replace", "insert_only"]
+Status = Literal["created", "updated", "unchanged", "skipped"]
+
+Facts = Mapping[str, Any]
+
+#: The fact that names others which a batch leaves as they are; personal volumes have none.
+LOCKS = "locked_fields"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the database has of a volume."""
+
+    facts: Facts
+    version: int = 0  # of a volume that never was
+    is_deleted: bool = False
+    tag: str = ""  # the entity tag
+
+    @property
+    def is_there(self) -> bool:
+        """Whether clients see it."""
+        return self.version > 0 and not self.is_deleted
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, and what was not done on purpose."""
+
+    status: Status
+    facts: Facts
+    skipped_fields: Sequence[str] = ()
+
+    @property
+    def is_write(self) -> bool:
+        """Whether something is to be written."""
+        return self.status in {"created", "updated"}
+
+
+def plan_write(stored: Stored, facts: Facts, *, nothing: Facts) -> Plan:
+    """Plan what a client says deliberately of one volume: locks do not hold it up.
+
+    :param facts: those that change; the others stay.
+    :param nothing: every fact, as it is of a volume of which nothing is known.
+    """
+    if not stored.is_there:
+        return Plan("created", {**nothing, **facts})
+    after = {**stored.facts, **facts}
+    return Plan("unchanged" if after == stored.facts else "updated", after)
+
+
+def plan_batched(stored: Stored, facts: Facts, mode: Mode, *, nothing: Facts) -> Plan:
+    """Plan one item of a batch, which overwrites nothing that is locked and changes no lock.
+
+    :param facts: those that the item names.
+    :return: `skipped_fields` names what would have been overwritten.
+    """
+    if not stored.is_there:
+        return plan_write(stored, facts, nothing=nothing)
+    if mode == "insert_only":
+        return Plan("skipped", stored.facts)
+    wanted = {**(nothing if mode == "replace" else stored.facts), **facts}
+    locks: Sequence[str] = stored.facts.get(LOCKS, ())
+    if LOCKS in stored.facts and LOCKS not in facts:
+        wanted[LOCKS] = locks
+    kept = {name for name in (LOCKS, *locks) if name in stored.facts}
+    skipped = sorted(name for name in kept if wanted[name] != stored.facts[name])
+    after = {**wanted, **{name: stored.facts[name] for name in kept}}
+    return Plan("unchanged" if after == stored.facts else "updated", after, skipped)

@@ -1,0 +1,1 @@
+"""Facts about volumes, which all users read and machines write."""

@@ -1,0 +1,1 @@
+"""Facts as files: exports, which stream out, and imports, which stream in."""
