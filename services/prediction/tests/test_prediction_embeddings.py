@@ -88,15 +88,19 @@ async def test_bulk_is_refused_as_a_whole(house: House) -> None:
 
 
 async def test_writers_of_the_same_items_do_not_block_each_other(house: House) -> None:
-    ids = [str(uuid4()) for _ in range(10)]
-
-    async def write(turn: int) -> int:
-        order = ids if turn % 2 else ids[::-1]
-        items = [{"kind": "volume", "id": item, "title": f"{turn // 2}", "number": turn} for item in order]
-        answer = await house.client.post(f"{V1}/embeddings/bulk", json={"items": items}, headers=house.machine)
+    async def write(*items: dict[str, Any]) -> int:
+        bulk = {"items": [{"kind": "volume", **item} for item in items]}
+        answer = await house.client.post(f"{V1}/embeddings/bulk", json=bulk, headers=house.machine)
         return answer.status_code
 
-    assert set(await asyncio.gather(*(write(turn) for turn in range(16)))) == {200}
+    pairs = [(str(await house.put("volume", title="X")), str(await house.put("volume", title="Y"))) for _ in range(8)]
+    # each changes the text of one item and a fact of the other, crosswise
+    writers = [
+        write({"id": own, "title": f"new {own}"}, {"id": other, "title": title, "number": 1})
+        for x, y in pairs
+        for own, other, title in ((x, y, "Y"), (y, x, "X"))
+    ]
+    assert set(await asyncio.gather(*writers)) == {200}
 
 
 async def test_adult_items_are_for_those_who_may_see_them(house: House) -> None:
