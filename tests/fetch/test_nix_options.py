@@ -14,8 +14,9 @@ NO_GROUP = ["--option", "build-users-group", ""]
 NO_SUBSTITUTERS = ["--option", "substituters", ""]
 
 
-def configuration(*, group: str = "nixbld", substituters: list[str] | None = None) -> dict[str, Any]:
+def configuration(*, group: str = "nixbld", substituters: list[str] | None = None, jobs: int = 8) -> dict[str, Any]:
     return {
+        "max-jobs": {"value": jobs, "defaultValue": 1},
         "build-users-group": {"value": group, "defaultValue": ""},
         "substituters": {"value": CACHE if substituters is None else substituters, "defaultValue": CACHE},
     }
@@ -57,6 +58,16 @@ def test_the_public_cache_is_left_out_and_one_of_the_operator_is_kept(
 ) -> None:
     set_machine(monkeypatch, user=1000, groups={})
     assert choose_options(configuration(substituters=substituters)) == options
+
+
+@pytest.mark.parametrize(("cores", "jobs"), [(1, "1"), (2, "2"), (64, "4"), (None, "1")])
+def test_cores_are_used_unless_the_operator_has_said_how_many(
+    monkeypatch: pytest.MonkeyPatch, cores: int | None, jobs: str
+) -> None:
+    set_machine(monkeypatch, user=1000, groups={})
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert choose_options(configuration(substituters=[], jobs=1)) == ["--option", "max-jobs", jobs]
+    assert choose_options(configuration(substituters=[], jobs=3)) == []
 
 
 @pytest.mark.parametrize(

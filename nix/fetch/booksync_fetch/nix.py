@@ -23,6 +23,9 @@ ARCHITECTURE_OF = {"x86_64-linux": "amd64", "aarch64-linux": "arm64"}
 #: Links to the links that are roots (``--indirect``).
 ROOTS = Path("/nix/var/nix/gcroots/auto")
 
+#: Builds at once where Nix's own default, one, was not changed; each takes up to 0.6 GB.
+MAX_JOBS = 4
+
 FEATURES = ("--extra-experimental-features", "nix-command flakes")
 
 
@@ -60,6 +63,9 @@ def choose_options(configuration: dict[str, Any]) -> list[str]:
     if configuration["substituters"]["value"] == configuration["substituters"]["defaultValue"]:
         # the public binary cache has nothing of this project; one of the operator's own may have
         options += ["--option", "substituters", ""]
+    if configuration["max-jobs"]["value"] == configuration["max-jobs"]["defaultValue"] == 1:
+        # most steps, and tests that wait, leave cores idle; memory is what limits the number
+        options += ["--option", "max-jobs", str(min(os.cpu_count() or 1, MAX_JOBS))]
     return options
 
 
