@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from sqlalchemy import Integer, bindparam, literal_column, select, text
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 
 from booksync_common import database as module
@@ -44,14 +44,14 @@ async def test_server_is_asked_only_after_a_while(
     first = await find_process(database)
     monkeypatch.setattr(module, "MAX_TRUST", trust)
     questions = []
-    dialect = database.engine.sync_engine.dialect
-    ping = dialect.do_ping
+    fetchrow = asyncpg.Connection.fetchrow
 
-    def count(connection: DBAPIConnection) -> bool:
-        questions.append(connection)
-        return ping(connection)
+    async def count(connection: asyncpg.Connection, statement: str) -> object:
+        questions.append(statement)
+        return await fetchrow(connection, statement)
 
-    monkeypatch.setattr(dialect, "do_ping", count)
+    # past SQLAlchemy, which has other ways to ask
+    monkeypatch.setattr(asyncpg.Connection, "fetchrow", count)
     assert await find_process(database) == first
     assert len(questions) == asked
 
@@ -60,11 +60,11 @@ async def test_connection_that_does_not_answer_is_replaced(database: Database, m
     first = await find_process(database)
     monkeypatch.setattr(module, "MAX_TRUST", -1.0)
 
-    def fail(_connection: object) -> bool:
+    async def fail(_connection: object, _statement: str) -> None:
         monkeypatch.undo()
         raise OSError
 
-    monkeypatch.setattr(database.engine.sync_engine.dialect, "do_ping", fail)
+    monkeypatch.setattr(asyncpg.Connection, "fetchrow", fail)
     assert await find_process(database) != first
 
 
