@@ -152,7 +152,8 @@ async def test_collection_is_asked_when_there_is_one() -> None:
         assert set(ids(answer)) == set(library.series["amour"][1:])
 
 
-SCORES = st.lists(st.floats(0, 1), max_size=8)
+# no subnormal numbers: half of the smallest is nothing
+SCORES = st.lists(st.floats(0, 1, allow_subnormal=False), max_size=8)
 
 
 def never_alike(_one: int, _other: int) -> float:
