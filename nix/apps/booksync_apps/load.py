@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from booksync_apps.archive import Archive, plan_archive, write_archive
+from booksync_apps.ending import run_to_end
 from booksync_apps.engine import QUESTIONS, Engine, find_engine
 from booksync_apps.environment import required_path
-from booksync_apps.errors import EXIT_INTERRUPTED, EXIT_USAGE, AppError
+from booksync_apps.errors import AppError
 from booksync_apps.layout import load_images, select_images
 from booksync_apps.progress import Progress, format_bytes
 from booksync_apps.reference import split_variant
@@ -84,14 +85,9 @@ def load(arguments: Sequence[str], *, environment: Mapping[str, str], output: Te
 def main(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
     """Run the app; return its exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+
+    def run() -> int:
         load(arguments, environment=environment, output=sys.stdout, errors=sys.stderr)
-    except AppError as error:
-        print(f"load: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("\nload: interrupted; the engine keeps what it has whole", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except SystemExit as error:  # argparse: help, or wrong usage
-        return error.code if isinstance(error.code, int) else EXIT_USAGE
-    return 0
+        return 0
+
+    return run_to_end("load", run, interrupted="\nload: interrupted; the engine keeps what it has whole")

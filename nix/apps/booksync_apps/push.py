@@ -8,8 +8,8 @@ from typing import TextIO
 
 from booksync_apps.credentials import CredentialsFile, credentials_path
 from booksync_apps.delivery import Delivery
+from booksync_apps.ending import run_to_end
 from booksync_apps.environment import required_path
-from booksync_apps.errors import EXIT_INTERRUPTED, EXIT_USAGE, AppError
 from booksync_apps.layout import load_images, select_images
 from booksync_apps.oras import STALL_LIMIT_S, Oras
 from booksync_apps.progress import Progress, format_count
@@ -104,14 +104,9 @@ def main(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
     """Run the app; return its exit code."""
     # so that what is left half-way is left in order: oras is ended before us
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+
+    def run() -> int:
         push(arguments, environment=environment, output=sys.stdout, errors=sys.stderr)
-    except AppError as error:
-        print(f"push: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("\npush: interrupted; the same command goes on from there", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except SystemExit as error:  # argparse: help, or wrong usage
-        return error.code if isinstance(error.code, int) else EXIT_USAGE
-    return 0
+        return 0
+
+    return run_to_end("push", run, interrupted="\npush: interrupted; the same command goes on from there")

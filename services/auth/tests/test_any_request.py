@@ -3,7 +3,6 @@
 Requests are made up from the document by schemathesis, for each address as many as BOOKSYNC_EXAMPLES says.
 """
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -14,27 +13,15 @@ import httpx
 import pytest
 import pytest_asyncio
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from booksync_api_auth.service import SERVICE
 from booksync_api_auth.settings import AuthSettings
 from booksync_auth_testing.household import KEY, PASSWORD, V1, Person, parse_person
-from booksync_common.app import create_app
 from booksync_service_testing import processes
+from booksync_service_testing.made_up_requests import CHECKS, load_strict_document, made_up
 from booksync_service_testing.server import make_database, render
 from booksync_service_testing.serving import PATIENCE
-
-EXAMPLES = int(os.environ.get("BOOKSYNC_EXAMPLES", "5"))
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-
-#: Statuses that need not be named: what is not well-formed; and what a failing service answers, which `CHECKS` know.
-ANYWHERE = {"422", "500", "503"}
 
 #: Without Mangacollec, what asks it answers that it cannot.
 UNCONFIGURED = (503, "mangacollec_not_configured")
@@ -88,30 +75,11 @@ def standing(address: processes.Running) -> Iterator[Standing]:
         yield Standing(address, client, add("Ana"), add("Bo"))
 
 
-def load_strict_document() -> dict[str, Any]:
-    """Return the document without its answer for any error: each status has to be that of an address."""
-    # of an application that never runs: pytest wants to know the addresses before anything does
-    document = create_app(SERVICE, AuthSettings()).openapi()
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            problem = operation["responses"].pop("default")
-            for status in ANYWHERE | ({"400", "413"} if "requestBody" in operation else set()):
-                operation["responses"].setdefault(status, problem)
-    return document
-
-
-SCHEMA = schemathesis.openapi.from_dict(load_strict_document())
+SCHEMA = schemathesis.openapi.from_dict(load_strict_document(SERVICE, AuthSettings()))
 
 
 @SCHEMA.parametrize()
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@made_up
 def test_any_request(case: schemathesis.Case[Any], standing: Standing) -> None:
     person = standing.admin
     if "logout" in case.path or "password" in case.path:

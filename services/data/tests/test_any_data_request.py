@@ -3,54 +3,23 @@
 Requests are made up from the document by schemathesis, for each address as many as BOOKSYNC_EXAMPLES says.
 """
 
-import asyncio
-import os
-import threading
 import uuid
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import pytest_asyncio
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 from sqlalchemy.engine import URL
 
 from booksync_api_data.service import SERVICE
 from booksync_api_data.settings import DataSettings
-from booksync_common.app import create_app
 from booksync_data_testing.api import MACHINE, SECRET
 from booksync_service_testing import processes
-from booksync_service_testing.fake_auth import FakeAuth, run_fake_auth
+from booksync_service_testing.made_up_requests import CHECKS, load_document, made_up, run_auth_beside
 from booksync_service_testing.server import make_database, render
-
-EXAMPLES = int(os.environ.get("BOOKSYNC_EXAMPLES", "5"))
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-
-
-@contextmanager
-def run_auth_beside() -> Iterator[FakeAuth]:
-    """Run an Auth API in a thread: what follows does not give way to it."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    stack = AsyncExitStack()
-    try:
-        yield asyncio.run_coroutine_threadsafe(stack.enter_async_context(run_fake_auth()), loop).result()
-    finally:
-        asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 @dataclass
@@ -79,8 +48,7 @@ def standing(own_url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             yield Standing(service, {**MACHINE, "Authorization": f"Bearer {auth.add_user()}"})
 
 
-#: Of an application that never runs: pytest wants to know the addresses before anything does.
-SCHEMA = schemathesis.openapi.from_dict(create_app(SERVICE, DataSettings()).openapi())
+SCHEMA = schemathesis.openapi.from_dict(load_document(SERVICE, DataSettings()))
 
 
 @schemathesis.serializer("application/x-ndjson", "application/ndjson")
@@ -94,14 +62,7 @@ VOLUMES = [str(uuid.UUID(int=number)) for number in range(3)]
 
 
 @SCHEMA.parametrize()
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@made_up
 def test_any_request(case: schemathesis.Case[Any], standing: Standing) -> None:
     chance = zlib.crc32(repr(case.body).encode(errors="replace"))
     if "volume_id" in case.path_parameters and chance % 4:

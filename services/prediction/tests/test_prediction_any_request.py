@@ -3,13 +3,9 @@
 Requests are made up from the document by schemathesis, for each address as many as BOOKSYNC_EXAMPLES says.
 """
 
-import asyncio
-import os
-import threading
 import uuid
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,48 +13,18 @@ import httpx
 import pytest
 import pytest_asyncio
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 from sqlalchemy.engine import URL
 
 from booksync_api_prediction.service import SERVICE
 from booksync_api_prediction.settings import PredictionSettings
-from booksync_common.app import create_app
 from booksync_prediction_testing.service import SECRET, V1
 from booksync_service_testing import processes
-from booksync_service_testing.fake_auth import FakeAuth, run_fake_auth
+from booksync_service_testing.made_up_requests import CHECKS, load_strict_document, made_up, run_auth_beside
 from booksync_service_testing.server import execute, make_database, render
 from booksync_service_testing.serving import PATIENCE
 
-EXAMPLES = int(os.environ.get("BOOKSYNC_EXAMPLES", "5"))
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-
-#: Statuses that need not be named: what is not well-formed, and what a failing service answers, which `CHECKS` know.
-ANYWHERE = {"422", "500", "503"}
-
 #: Some ids come again and again, so that there is something to find.
 ITEMS = [str(uuid.UUID(int=number)) for number in range(1, 4)]
-
-
-@contextmanager
-def run_auth_beside() -> Iterator[FakeAuth]:
-    """Run an Auth API in a thread: what follows does not give way to it."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    stack = AsyncExitStack()
-    try:
-        yield asyncio.run_coroutine_threadsafe(stack.enter_async_context(run_fake_auth()), loop).result()
-    finally:
-        asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 @dataclass
@@ -94,30 +60,11 @@ def standing(own_url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             yield Standing(service, headers)
 
 
-def load_strict_document() -> dict[str, Any]:
-    """Return the document without its answer for any error: each status has to be that of an address."""
-    # of an application that never runs: pytest wants to know the addresses before anything does
-    document = create_app(SERVICE, PredictionSettings()).openapi()
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            problem = operation["responses"].pop("default")
-            for status in ANYWHERE | ({"400", "413"} if "requestBody" in operation else set()):
-                operation["responses"].setdefault(status, problem)
-    return document
-
-
-SCHEMA = schemathesis.openapi.from_dict(load_strict_document())
+SCHEMA = schemathesis.openapi.from_dict(load_strict_document(SERVICE, PredictionSettings()))
 
 
 @SCHEMA.parametrize()
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@made_up
 def test_any_request(case: schemathesis.Case[Any], standing: Standing) -> None:
     chance = zlib.crc32(repr((case.body, case.query)).encode(errors="replace"))
     if "item_id" in case.path_parameters and chance % 4:

@@ -1,8 +1,6 @@
 """An Auth API for the tests of the services that ask it, on a port of 127.0.0.1, with the answers of RFC 7662."""
 
 import asyncio
-import contextlib
-import socket
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,13 +10,13 @@ from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from booksync_common import departures, introspection
+from booksync_service_testing.loopback import serve_on_loopback
 
 MANGACOLLEC_PATH = "/api/v1/mangacollec/token"
 
@@ -27,7 +25,7 @@ MANGACOLLEC_PATH = "/api/v1/mangacollec/token"
 class FakeAuth:
     """What the Auth API knows, for a test to change."""
 
-    address: str
+    address: str = ""
     #: what it says of each token and key
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
     deleted: list[UUID] = field(default_factory=list)
@@ -113,21 +111,11 @@ class FakeAuth:
 @asynccontextmanager
 async def run_fake_auth() -> AsyncIterator[FakeAuth]:
     """Serve one until the end of the block."""
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        auth = FakeAuth(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        routes = [
-            Route(introspection.PATH, auth.introspect, methods=["POST"]),
-            Route(departures.PATH, auth.list_deleted),
-            Route(MANGACOLLEC_PATH, auth.hand_out),
-        ]
-        config = uvicorn.Config(Starlette(routes=routes), log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        # without its handling of signals, which are the test runner's
-        task = asyncio.create_task(server._serve(sockets=[listener]))
-        try:
-            while not server.started:
-                await asyncio.sleep(0.01)
-            yield auth
-        finally:
-            server.should_exit = True
-            await task
+    auth = FakeAuth()
+    routes = [
+        Route(introspection.PATH, auth.introspect, methods=["POST"]),
+        Route(departures.PATH, auth.list_deleted),
+        Route(MANGACOLLEC_PATH, auth.hand_out),
+    ]
+    async with serve_on_loopback(Starlette(routes=routes)) as auth.address:
+        yield auth

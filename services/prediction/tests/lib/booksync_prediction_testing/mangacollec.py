@@ -1,21 +1,18 @@
 """A Mangacollec for tests, on a port of 127.0.0.1, and a collection as its API writes it."""
 
-import asyncio
-import contextlib
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from booksync_api_prediction.collection.client import COLLECTION_PATH
+from booksync_service_testing.loopback import serve_on_loopback
 
 
 @dataclass
@@ -70,7 +67,7 @@ class FakeCollection:
 class FakeMangacollec:
     """What the site says, for a test to change."""
 
-    address: str
+    address: str = ""
     collections: dict[str, FakeCollection] = field(default_factory=dict)  # by access token
     questions: int = 0
     misbehaviour: Response | None = None
@@ -89,17 +86,7 @@ class FakeMangacollec:
 @asynccontextmanager
 async def run_fake_mangacollec() -> AsyncIterator[FakeMangacollec]:
     """Serve one until the end of the block."""
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        fake = FakeMangacollec(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        app = Starlette(routes=[Route(COLLECTION_PATH, fake.get_collection)])
-        config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        # without its handling of signals, which are the test runner's
-        task = asyncio.create_task(server._serve(sockets=[listener]))
-        try:
-            while not server.started:
-                await asyncio.sleep(0.01)
-            yield fake
-        finally:
-            server.should_exit = True
-            await task
+    fake = FakeMangacollec()
+    app = Starlette(routes=[Route(COLLECTION_PATH, fake.get_collection)])
+    async with serve_on_loopback(app) as fake.address:
+        yield fake

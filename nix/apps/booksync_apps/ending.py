@@ -1,0 +1,23 @@
+"""How an app ends: its exit code, and what it says last."""
+
+import sys
+from collections.abc import Callable
+
+from booksync_apps.errors import EXIT_INTERRUPTED, EXIT_USAGE, AppError
+
+
+def run_to_end(name: str, run: Callable[[], int], *, interrupted: str) -> int:
+    """Run an app and return its exit code; what it ends with stands on standard error.
+
+    :param interrupted: what to say after ^C
+    """
+    try:
+        return run()
+    except AppError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(interrupted, file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except SystemExit as error:  # argparse: help, or wrong usage
+        return error.code if isinstance(error.code, int) else EXIT_USAGE
