@@ -14,6 +14,20 @@ from booksync_service_testing import processes
 from booksync_service_testing.server import make_database, make_role, render
 from booksync_service_testing.serving import PATIENCE
 
+#: Print how many objects are exempt from garbage collection when the service is ready.
+SERVE_AND_COUNT = """
+import asyncio, gc
+from booksync_api_sample.main import app
+
+async def serve():
+    async with app.router.lifespan_context(app):
+        while not app.state.startup.is_ready:
+            await asyncio.sleep(0.01)
+        print(gc.get_freeze_count())
+
+asyncio.run(serve())
+"""
+
 ORDERLY_CODES = (0, -15)  # -15: of SIGTERM, after it has drained
 
 
@@ -46,6 +60,11 @@ def test_command_that_does_not_exist() -> None:
     assert result.returncode == 127
     assert "no-such-command" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_what_the_start_has_made_is_no_work_for_the_garbage_collector() -> None:
+    result = processes.run("sample", sys.executable, "-c", SERVE_AND_COUNT)
+    assert int(result.stdout) > 10_000, result.stderr
 
 
 @pytest.mark.parametrize("words", [["serve"], ["migrate"], ["uvicorn", "booksync_api_sample.main:app"]])

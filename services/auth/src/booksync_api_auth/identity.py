@@ -5,13 +5,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
+from fastapi.security.base import SecurityBase
 
 from booksync_api_auth.access_tokens import TokenError, expired_token, revoked_token
-from booksync_api_auth.keys import Keys, KeysOf
+from booksync_api_auth.keys import Keys, get_keys
 from booksync_api_auth.models import Identity, Origin
 from booksync_api_auth.refusals import account_disabled, forbidden, unauthenticated
 from booksync_api_auth.repositories import sessions
-from booksync_common.database import Database, DatabaseOf
+from booksync_common.database import Database, require_database
 
 MAX_USER_AGENT = 500
 
@@ -47,40 +48,58 @@ async def check_token(database: Database, keys: Keys, token: str) -> Identity:
     )
 
 
-async def find_identity(token: Bearer, database: DatabaseOf, keys: KeysOf) -> Identity | None:
-    """Find out who asks; None for somebody without a token.
+class IdentityScheme(SecurityBase):
+    """Who asks; None for somebody without a token.
 
-    :raises ProblemError: 401 for a token that is not good, 403 for that of a profile that was turned off.
+    The scheme of the documentation and the check are one dependency, as every one costs each request.
     """
-    if token is None:
-        return None
-    try:
-        identity = await check_token(database, keys, token)
-    except TokenError as error:
-        raise error.as_problem() from None
-    if not identity.user.is_active:
-        raise account_disabled()
-    return identity
+
+    scheme_name = _bearer.scheme_name
+    model = _bearer.model
+
+    async def __call__(self, request: Request) -> Identity | None:
+        """Check the token.
+
+        :raises ProblemError: 401 for a token that is not good, 403 for that of a profile that was turned off.
+        """
+        token = await _bearer(request)
+        if token is None:
+            return None
+        try:
+            identity = await check_token(require_database(request), get_keys(request), token)
+        except TokenError as error:
+            raise error.as_problem() from None
+        if not identity.user.is_active:
+            raise account_disabled()
+        return identity
 
 
-async def require_identity(identity: Annotated[Identity | None, Depends(find_identity)]) -> Identity:
-    """Ask for a token.
+class RequiredIdentityScheme(IdentityScheme):
+    """Who asks, with a token."""
 
-    :raises ProblemError: 401, when there is none.
-    """
-    if identity is None:
-        raise unauthenticated()
-    return identity
+    async def __call__(self, request: Request) -> Identity:
+        """Check the token.
+
+        :raises ProblemError: 401, also when there is none.
+        """
+        identity = await super().__call__(request)
+        if identity is None:
+            raise unauthenticated()
+        return identity
 
 
-async def require_admin(identity: Annotated[Identity, Depends(require_identity)]) -> Identity:
-    """Ask for an administrator's token.
+class AdminScheme(RequiredIdentityScheme):
+    """Who asks, with an administrator's token."""
 
-    :raises ProblemError: 403, when it is another's.
-    """
-    if not identity.user.is_admin:
-        raise forbidden()
-    return identity
+    async def __call__(self, request: Request) -> Identity:
+        """Check the token.
+
+        :raises ProblemError: 403, when it is another's.
+        """
+        identity = await super().__call__(request)
+        if not identity.user.is_admin:
+            raise forbidden()
+        return identity
 
 
 async def get_origin(request: Request) -> Origin:
@@ -98,7 +117,7 @@ def _parse_address(host: str | None) -> str | None:
         return None
 
 
-MaybeCaller = Annotated[Identity | None, Depends(find_identity)]
-Caller = Annotated[Identity, Depends(require_identity)]
-Admin = Annotated[Identity, Depends(require_admin)]
+MaybeCaller = Annotated[Identity | None, Depends(IdentityScheme())]
+Caller = Annotated[Identity, Depends(RequiredIdentityScheme())]
+Admin = Annotated[Identity, Depends(AdminScheme())]
 OriginOf = Annotated[Origin, Depends(get_origin)]

@@ -80,10 +80,15 @@ def _require[T](key: T | None) -> T:
     return key
 
 
-async def get_keys(request: Request) -> Keys:
-    """Give a request the keys."""
+def get_keys(request: Request) -> Keys:
+    """Return the service's keys."""
     keys: Keys = request.app.state.parts[Keys.name]
     return keys
 
 
-KeysOf = Annotated[Keys, Depends(get_keys)]
+async def give_keys(request: Request) -> Keys:
+    """Give a request the keys."""
+    return get_keys(request)
+
+
+KeysOf = Annotated[Keys, Depends(give_keys)]

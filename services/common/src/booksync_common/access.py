@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security import APIKeyHeader
+from fastapi.security.base import SecurityBase
 
 from booksync_common.auth_client import AuthClientSettings
 from booksync_common.introspection import Caller, Introspection
@@ -17,8 +19,7 @@ BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]{1,4096}=*)", re.IGNORECASE)
 KEY_HEADER = "X-API-Key"
 API_KEY = re.compile(r"[!-~]{1,4096}")
 
-# for the documentation, where they bring the button that asks for a token
-_BEARER_SCHEME = HTTPBearer(auto_error=False, description="The access token that the Auth API issued.")
+# for the documentation, where it brings the button that asks for a key
 _KEY_SCHEME = APIKeyHeader(
     name=KEY_HEADER, auto_error=False, description="For machines: APP_SECRET_KEY, or a key that the Auth API issued."
 )
@@ -30,34 +31,47 @@ def unauthorized(code: str, detail: str) -> ProblemError:
     return ProblemError(401, code, detail, headers={"WWW-Authenticate": f"Bearer{error}"})
 
 
-async def find_user(request: Request, _scheme: Annotated[object, Depends(_BEARER_SCHEME)]) -> Caller | None:
-    """Return whose token a request has; None when it has none.
+class BearerScheme(SecurityBase):
+    """Whose token a request has: None when it has none.
 
-    :raises ProblemError: 401 for one that is not valid, 503 when that cannot be known.
+    The scheme of the documentation and the check are one dependency, as every one costs each request.
     """
-    header = request.headers.get("authorization")
-    if header is None:
-        return None
-    introspection: Introspection = request.app.state.parts[Introspection.name]
-    match = BEARER.fullmatch(header)
-    caller = None if match is None else await introspection.find_caller(match[1])
-    if caller is None:
-        raise unauthorized("token_invalid", "The token is not valid, or not any more: sign in again.")
-    return caller
+
+    scheme_name = "HTTPBearer"
+    model = HTTPBearerModel(description="The access token that the Auth API issued.")
+
+    async def __call__(self, request: Request) -> Caller | None:
+        """Ask the Auth API.
+
+        :raises ProblemError: 401 for a token that is not valid, 503 when that cannot be known.
+        """
+        header = request.headers.get("authorization")
+        if header is None:
+            return None
+        introspection: Introspection = request.app.state.parts[Introspection.name]
+        match = BEARER.fullmatch(header)
+        caller = None if match is None else await introspection.find_caller(match[1])
+        if caller is None:
+            raise unauthorized("token_invalid", "The token is not valid, or not any more: sign in again.")
+        return caller
 
 
-async def require_user(caller: Annotated[Caller | None, Depends(find_user)]) -> Caller:
-    """Return whose token a request has.
+class RequiredBearerScheme(BearerScheme):
+    """Whose token a request has, which must have one."""
 
-    :raises ProblemError: 401, also when it has none.
-    """
-    if caller is None:
-        raise unauthorized("token_missing", "Sign in at the Auth API and send its token: Authorization: Bearer …")
-    return caller
+    async def __call__(self, request: Request) -> Caller:
+        """Ask the Auth API.
+
+        :raises ProblemError: 401, also when there is no token.
+        """
+        caller = await super().__call__(request)
+        if caller is None:
+            raise unauthorized("token_missing", "Sign in at the Auth API and send its token: Authorization: Bearer …")
+        return caller
 
 
 #: The signed-in user, from the token alone.
-User = Annotated[Caller, Depends(require_user)]
+User = Annotated[Caller, Depends(RequiredBearerScheme())]
 
 
 async def _identify_machine(request: Request, key: str, *, scope: str) -> str:
@@ -94,7 +108,7 @@ def make_writer(scope: str, *, needs_secret: bool) -> Callable[..., Awaitable[st
         request: Request,
         _enabled: Annotated[None, Depends(require_enabled)],
         key: Annotated[str | None, Depends(_KEY_SCHEME)],
-        caller: Annotated[Caller | None, Depends(find_user)],
+        caller: Annotated[Caller | None, Depends(BearerScheme())],
     ) -> str:
         if key is not None:
             return await _identify_machine(request, key, scope=scope)

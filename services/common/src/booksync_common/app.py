@@ -12,7 +12,7 @@ from booksync_common.database import Database
 from booksync_common.requests import RequestMiddleware, StartingMiddleware
 from booksync_common.service import Service
 from booksync_common.settings import ServiceSettings
-from booksync_common.startup import Startup, end_process
+from booksync_common.startup import Startup, end_process, freeze_memory
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +32,15 @@ def make_database[S: ServiceSettings](service: Service[S], settings: S) -> Datab
 
 
 def create_app[S: ServiceSettings](
-    service: Service[S], settings: S, *, on_fatal: Callable[[], None] = end_process
+    service: Service[S],
+    settings: S,
+    *,
+    on_ready: Callable[[], None] = freeze_memory,
+    on_fatal: Callable[[], None] = end_process,
 ) -> FastAPI:
     """Make the application of a service. Connects to nothing: the lifespan does.
 
+    :param on_ready: called when start-up is done; by default, for the one application of a process.
     :param on_fatal: called when start-up fails for good.
     """
     database = make_database(service, settings)
@@ -46,6 +51,7 @@ def create_app[S: ServiceSettings](
         migrations=migrations,
         parts=parts,
         auto_migrate=settings.auto_migrate,
+        on_ready=on_ready,
         on_fatal=on_fatal,
     )
     figures = metrics.Metrics()

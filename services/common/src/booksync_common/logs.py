@@ -10,6 +10,9 @@ from typing import TextIO
 #: The id of the request that is being answered; None outside of one.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
+#: json.dumps would make one a line.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
+
 #: Attributes of every record; what a caller gives as `extra` is beside them.
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
@@ -39,7 +42,7 @@ class JsonFormatter(logging.Formatter):
         entry |= {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+        return _ENCODER.encode(entry)
 
 
 def configure_logs(service: str, *, debug: bool, stream: TextIO | None = None) -> None:

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booksync_common.logs import request_id
@@ -24,7 +24,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ALWAYS_OPEN = re.compile(r"/health(/.*)?|/metrics|/docs(/.*)?|/openapi\.json")
 
 #: An answer that does not set these itself gets them.
-SECURITY_HEADERS = {
+_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -32,6 +32,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_ENCODED_HEADERS = {name.lower().encode(): value.encode() for name, value in _HEADERS.items()}
 
 
 class RequestMiddleware:
@@ -57,10 +58,10 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = current
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = message["headers"]
+                present = {name for name, _ in headers}
+                added = [(name, value) for name, value in _ENCODED_HEADERS.items() if name not in present]
+                message["headers"] = [*headers, (b"x-request-id", current.encode()), *added]
             await send(message)
 
         self._metrics.in_flight.inc()

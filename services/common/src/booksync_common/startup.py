@@ -5,6 +5,7 @@ a database that comes minutes later does no harm. What waiting cannot heal ends 
 """
 
 import asyncio
+import gc
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -38,6 +39,15 @@ def end_process() -> NoReturn:
     os._exit(1)
 
 
+def freeze_memory() -> None:
+    """Exempt from garbage collection what the start has made, as it stays to the end.
+
+    A collection walked all of it every few hundred requests, which held every one of them up for some 70 ms.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 class Startup:
     """The task, and what it has come to."""
 
@@ -48,16 +58,19 @@ class Startup:
         migrations: Migrations,
         parts: Sequence[Part],
         auto_migrate: bool,
-        on_fatal: Callable[[], None] = end_process,
+        on_ready: Callable[[], None],
+        on_fatal: Callable[[], None],
     ) -> None:
         """Describe the start-up; `run` does it.
 
+        :param on_ready: called when everything is started.
         :param on_fatal: called after the line of a fatal failure is in the log.
         """
         self._database = database
         self._migrations = migrations
         self._parts = parts
         self._auto_migrate = auto_migrate
+        self._on_ready = on_ready
         self._on_fatal = on_fatal
         self.is_ready = False
         #: What is being done, or has failed; for health answers.
@@ -72,6 +85,7 @@ class Startup:
         except Exception:
             logger.critical("the start failed in a way that nobody has foreseen", exc_info=True)
         else:
+            self._on_ready()
             self.is_ready = True
             self.stage = "ready"
             logger.info("ready")

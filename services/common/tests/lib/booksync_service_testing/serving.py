@@ -57,7 +57,8 @@ async def serve[S: ServiceSettings](service: Service[S], settings: S, *, wait: b
     :param wait: until it is ready.
     """
     fatal = asyncio.Event()
-    app = create_app(service, settings, on_fatal=fatal.set)
+    # what is frozen stays in memory, and there is one application after the other here
+    app = create_app(service, settings, on_ready=lambda: None, on_fatal=fatal.set)
     async with app.router.lifespan_context(app), make_client(app) as client:
         serving = Serving(app, client, fatal)
         if wait:
