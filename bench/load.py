@@ -3,8 +3,9 @@
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 
 @dataclass
@@ -68,9 +69,18 @@ class Client:
 
 
 async def run_load(
-    port: int, requests: Sequence[bytes], *, concurrent: int, seconds: float = 0, count: int = 0
+    port: int,
+    requests: Sequence[bytes],
+    *,
+    concurrent: int,
+    seconds: float = 0,
+    count: int = 0,
+    rests: Mapping[int, float] = MappingProxyType({}),
 ) -> Load:
-    """Send requests, in turn, for some seconds or until there were so many."""
+    """Send requests, in turn, for some seconds or until there were so many.
+
+    :param rests: seconds that a client rests after an answer, by its status.
+    """
     load = Load()
     begun = time.perf_counter()
     sent = 0
@@ -89,6 +99,8 @@ async def run_load(
                 status, _ = await client.send(request)
                 load.latencies.append(time.perf_counter() - started)
                 load.statuses[status] = load.statuses.get(status, 0) + 1
+                if rest := rests.get(status):
+                    await asyncio.sleep(rest)
         finally:
             client.close()
 

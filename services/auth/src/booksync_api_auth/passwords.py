@@ -6,6 +6,7 @@ each request, a storm of logins would. So few run at a time, a few wait, and the
 
 import asyncio
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,8 @@ MAX_THREADS = 4
 #: Requests that may wait for each thread; about two seconds of work with 12 rounds.
 QUEUE_PER_THREAD = 8
 RETRY_SECONDS = 3
+#: Of the threads, so that requests which need no hash do not wait for a core.
+NICENESS = 10
 
 
 #: Of bcrypt.
@@ -41,6 +44,13 @@ def make_nobodys_hash(rounds: int) -> str:
     passlib's `dummy_verify` computes one first, which a process that ends soon after its start would be held up by.
     """
     return f"$2b${rounds:02}${'.' * 53}"
+
+
+def give_way() -> None:
+    """Let the event loop's thread go first: Linux's niceness is a thread's."""
+    thread = threading.get_native_id()
+    # a process that is nicer already may not take it back
+    os.setpriority(os.PRIO_PROCESS, thread, max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ class Passwords(Part):
             bcrypt__rounds=settings.bcrypt_rounds,
             bcrypt__truncate_error=True,
         )
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="bcrypt")
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="bcrypt", initializer=give_way)
         self._hashing = Hashing(self._context, self._executor, settings.bcrypt_rounds)
         self._places = threads * (1 + QUEUE_PER_THREAD)
 
