@@ -4,6 +4,9 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import subprocess
+import sys
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -204,3 +207,27 @@ def test_clock_of_the_database_may_be_ahead() -> None:
 def test_empty_key_is_refused() -> None:
     with pytest.raises(ValueError, match="empty"):
         AccessTokens(b"", "HS256", expiring=False)
+
+
+#: Signs and reads a token as the service does; ends with the modules of ecdsa that came along.
+USE_OF_TOKENS = """
+import sys, uuid
+from datetime import UTC, datetime
+from booksync_api_auth import main
+from booksync_api_auth.access_tokens import AccessTokens, Claims
+
+tokens = AccessTokens(b"k" * 64, sys.argv[1], expiring=False)
+now = datetime.now(UTC).replace(microsecond=0)
+claims = Claims(user_id=uuid.uuid4(), session_id=uuid.uuid4(), token_id=uuid.uuid4(), issued_at=now, expires_at=None)
+assert tokens.read(tokens.sign(claims)) == claims
+print(*(name for name in sys.modules if name.partition(".")[0] == "ecdsa"))
+"""
+
+
+@pytest.mark.parametrize("algorithm", HASHES)
+def test_ecdsa_is_not_even_loaded(algorithm: str) -> None:
+    """What is published of CVE-2024-23342 rests on this: its code is on no way to a token."""
+    command = [sys.executable, "-c", USE_OF_TOKENS, algorithm]
+    environment = os.environ | {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

@@ -44,6 +44,7 @@ SERVICE = Service(
     settings=AuthClientSettings,
     metadata=METADATA,
     routers=[ROUTER],
+    max_body=1024,
     parts=lambda settings: [Introspection(AuthClient(settings.auth_addresses))],
 )
 

@@ -1,5 +1,7 @@
 """Settings: both names of a variable, production's refusals in one line, and no value in any message."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr
 
@@ -125,3 +127,52 @@ def test_key_that_production_refuses(key: str | None) -> None:
 @pytest.mark.parametrize("key", ["f3b1c8" * 5 + "é", "a-kT9vQ2rXw7LmZs4HcYb8NfJd3GpEu6W1oRi5xVtKq0"])
 def test_random_key_of_32_bytes_is_enough(key: str) -> None:
     assert find(key) == []
+
+
+def load_password(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str | None:
+    """Read the database's password from an environment whose address has none."""
+    address = "postgresql+asyncpg://user@host:5432/booksync"
+    settings = load(monkeypatch, **{"DATABASE_URL": address, **variables})
+    assert settings.database is not None
+    return settings.database.password
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, end: str) -> None:
+    (tmp_path / "password").write_text(f"hunter2 é@:/{end}", encoding="utf-8", newline="")
+    assert load_password(monkeypatch, DATABASE_PASSWORD_FILE=str(tmp_path / "password")) == "hunter2 é@:/"
+
+
+def test_empty_secret_file_is_unset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("\n")
+    assert load_password(monkeypatch, DATABASE_PASSWORD_FILE=str(tmp_path / "password")) is None
+
+
+def test_address_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "address").write_text(ADDRESS)
+    settings = load(monkeypatch, DATABASE_URL_FILE=str(tmp_path / "address"))
+    assert settings.database is not None
+    assert settings.database.password == "hunter2hunter2"
+
+
+def test_secret_in_the_environment_and_in_a_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hunter2")
+    with pytest.raises(ConfigurationError, match=r"^DATABASE_PASSWORD: DATABASE_PASSWORD_FILE is set as well"):
+        load_password(monkeypatch, DATABASE_PASSWORD="hunter2", DATABASE_PASSWORD_FILE=str(tmp_path / "password"))
+
+
+def test_password_in_the_address_and_beside_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match=r"^DATABASE_PASSWORD: DATABASE_URL has a password"):
+        load(monkeypatch, DATABASE_URL=ADDRESS, DATABASE_PASSWORD="other")
+
+
+def test_secret_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    for path, reason in ((tmp_path / "absent", "No such file"), (tmp_path, "directory"), (tmp_path / "bytes", "UTF-8")):
+        with pytest.raises(ConfigurationError, match=rf"^DATABASE_PASSWORD_FILE: .*{reason}"):
+            load_password(monkeypatch, DATABASE_PASSWORD_FILE=str(path))
+
+
+def test_what_is_no_secret_has_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "environment").write_text("production")
+    assert not load(monkeypatch, ENVIRONMENT_FILE=str(tmp_path / "environment")).is_production

@@ -35,13 +35,23 @@ async def test_security_headers(serving: Serving, path: str) -> None:
 async def test_policy_allows_what_the_documentation_has_in_it(serving: Serving) -> None:
     answer = await serving.client.get("/docs")
     policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
-    (script,) = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
-    assert f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in policy["script-src"]
+    scripts = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
+    assert len(scripts) == 2
+    for script in scripts:
+        assert f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in policy["script-src"]
     assert "unsafe" not in policy["script-src"]
     assert {name: policy[name] for name in ("default-src", "connect-src")} == {
         "default-src": "'none'",
         "connect-src": "'self'",
     }
+
+
+async def test_documentation_is_dark_where_the_system_is(serving: Serving) -> None:
+    page = (await serving.client.get("/docs")).text
+    (name,) = re.findall(r"classList\.toggle\(\"([^\"]+)\", dark\.matches\)", page)
+    assert page.index("prefers-color-scheme: dark") < page.index("</head>")
+    # a newer Swagger UI may call it otherwise
+    assert f"html.{name} .swagger-ui" in (await serving.client.get("/docs/swagger-ui.css")).text
 
 
 async def test_documentation_needs_nothing_from_elsewhere(serving: Serving) -> None:

@@ -26,6 +26,7 @@ SERVICE = Service(
     settings=AuthSettings,
     metadata=METADATA,
     routers=ROUTERS,
+    max_body=256 * 1024,  # the largest that anybody means has an avatar of 64 KiB in it
     parts=make_parts,
     commands={
         "create-admin": Command("make an administrator; asks for a name and a password", create_admin),

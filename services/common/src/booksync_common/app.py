@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from booksync_common import documentation, health, metrics, problem_schema, problems
+from booksync_common.body_limit import BodyLimitMiddleware
 from booksync_common.database import Database
 from booksync_common.requests import RequestMiddleware, StartingMiddleware
 from booksync_common.service import Service
@@ -89,6 +90,7 @@ def create_app[S: ServiceSettings](
     problems.install(app)
     problem_schema.install(app)
     # the last is the outermost
+    app.add_middleware(BodyLimitMiddleware, limit=service.max_body, streams=service.streams)
     app.add_middleware(StartingMiddleware, startup=startup)
     app.add_middleware(RequestMiddleware, metrics=figures)
 

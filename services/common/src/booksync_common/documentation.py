@@ -20,6 +20,17 @@ from booksync_common.problems import ProblemError
 PACKAGE = "fastapi_offline"
 ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
 
+#: Swagger UI's style sheet has a dark half, which nothing but its own top bar would turn on.
+FOLLOW_COLOR_SCHEME = """
+<meta name="color-scheme" content="light dark">
+<script>
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", follow);
+follow();
+</script>
+"""
+
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -48,7 +59,7 @@ def make_router(*, title: str, openapi_url: str) -> APIRouter:
         swagger_favicon_url="docs/favicon.png",
         swagger_ui_parameters={"tryItOutEnabled": True},
     )
-    html = bytes(page.body).decode()
+    html = bytes(page.body).decode().replace("</head>", f"{FOLLOW_COLOR_SCHEME}</head>", 1)
     headers = {"Content-Security-Policy": build_policy(html)}
     folder = Path(str(resources.files(PACKAGE))) / "static"
     router = APIRouter()

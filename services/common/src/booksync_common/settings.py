@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from booksync_common.failures import ConfigurationError
+from booksync_common.secret_files import SecretFiles
 
 Environment = Literal["development", "test", "staging", "production"]
 ENVIRONMENTS: dict[str, Environment] = {
@@ -117,7 +118,8 @@ def check_key(variable: str, key: SecretStr | None, *, missing: str, required: b
 class ServiceSettings(BaseSettings):
     """What every service can be told.
 
-    An empty variable counts as unset: that is what a compose file passes on for one that its operator left out.
+    An empty variable counts as unset: that is what a compose file passes on for one that its operator left out. A
+    secret may stand in a file, which the variable's name with _FILE names.
     """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
@@ -131,10 +133,33 @@ class ServiceSettings(BaseSettings):
     port: int = Field(ge=1, le=65535)
 
     database_url: Annotated[SecretStr, AfterValidator(_check_database_url)] | None = None
+    #: For an address without one, so that the address is no secret.
+    database_password: SecretStr | None = None
     database_echo: bool = False
     database_pool_size: int = Field(default=10, ge=1, le=100)
     database_pool_timeout: float = Field(default=5, gt=0, le=60)  # s
     auto_migrate: bool = True
+
+    @field_validator("database_password")
+    @classmethod
+    def _check_database_password(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        url = info.data.get("database_url")
+        if value is not None and url is not None and parse_database_url(url).password is not None:
+            message = "DATABASE_URL has a password in it; set one of them"
+            raise ValueError(message)
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - there is none
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - finds files by the fields' names
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the files that it names."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
 
     @property
     def is_production(self) -> bool:
@@ -151,7 +176,10 @@ class ServiceSettings(BaseSettings):
     @property
     def database(self) -> URL | None:
         """The address of the database, if there is one."""
-        return None if self.database_url is None else parse_database_url(self.database_url)
+        if self.database_url is None:
+            return None
+        url = parse_database_url(self.database_url)
+        return url if self.database_password is None else url.set(password=self.database_password.get_secret_value())
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is missing or unsafe."""

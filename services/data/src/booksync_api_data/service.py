@@ -28,5 +28,7 @@ SERVICE = Service(
     metadata=METADATA,
     # in this order: /volume-extra/import is no volume
     routers=[reading.router, writing.router, me.router, volumes.router],
+    max_body=16 * 1024**2,  # a thousand volumes with everything that can be said of them
+    streams={"/api/v1/volume-extra/import"},
     parts=make_parts,
 )

@@ -39,7 +39,7 @@ _STATE = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:n
 _DROP = text(f"DROP INDEX CONCURRENTLY IF EXISTS prediction.{NAME}")
 _CREATE = text(
     f"CREATE INDEX CONCURRENTLY {NAME} ON prediction.embeddings USING hnsw (embedding vector_cosine_ops)"
-    " WITH (m = 16, ef_construction = 64)"
+    " WITH (m = 16, ef_construction = 128)"
 )
 
 

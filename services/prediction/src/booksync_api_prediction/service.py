@@ -76,6 +76,7 @@ SERVICE = Service(
     metadata=METADATA,
     # the fixed addresses before those with a name in them
     routers=[*both_roots(PREDICTIONS), RECOMMENDATIONS, SIMILARITY, FIGURES, JOBS, EMBEDDINGS, ME],
+    max_body=32 * 1024**2,  # five hundred series with the longest of synopses
     parts=make_parts,
     migration_options=make_migration_options,
     commands={

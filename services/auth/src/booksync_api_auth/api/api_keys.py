@@ -9,7 +9,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from booksync_api_auth.api import ROOT
-from booksync_api_auth.api.body_limit import LimitedRoute
 from booksync_api_auth.api.errors import ADMIN, VALIDATION
 from booksync_api_auth.api.fields import KeyName
 from booksync_api_auth.api.schemas import EXAMPLE_ID, EXAMPLE_TIME
@@ -22,7 +21,7 @@ from booksync_common.database import Session
 from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
 
-router = APIRouter(prefix=f"{ROOT}/api-keys", tags=["API keys"], route_class=LimitedRoute)
+router = APIRouter(prefix=f"{ROOT}/api-keys", tags=["API keys"])
 
 _EXAMPLE: JsonDict = {
     "id": EXAMPLE_ID,

@@ -7,12 +7,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from booksync_api_auth.api import ROOT
-from booksync_api_auth.api.body_limit import LimitedRoute
 from booksync_api_auth.api.schemas import EXAMPLE_ID, EXAMPLE_TIME
 from booksync_api_auth.repositories.deleted_users import list_deleted
 from booksync_common.database import Reader
 
-router = APIRouter(prefix=f"{ROOT}/auth", tags=["for the other services"], route_class=LimitedRoute)
+router = APIRouter(prefix=f"{ROOT}/auth", tags=["for the other services"])
 
 MAX_DEPARTURES = 10_000
 

@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from booksync_api_auth.api.body_limit import LimitedRoute
 from booksync_api_auth.api.errors import TOKEN
 from booksync_api_auth.api.mangacollec import LinkAnswer, show_link
 from booksync_api_auth.api.schemas import EventAnswer, SessionAnswer, UserAnswer, show_user
@@ -15,7 +14,7 @@ from booksync_api_auth.repositories.sessions import Sessions
 from booksync_common.database import Session
 from booksync_common.problem_schema import describe_errors
 
-router = APIRouter(prefix="/users", tags=["profiles"], route_class=LimitedRoute)
+router = APIRouter(prefix="/users", tags=["profiles"])
 
 
 class Export(BaseModel):

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from booksync_api_auth.access_tokens import AUDIENCE, ISSUER
 from booksync_api_auth.api import ROOT
-from booksync_api_auth.api.body_limit import LimitedRoute
 from booksync_api_auth.api.errors import FORM
 from booksync_api_auth.api.forms import Form, document_form, parse_form
 from booksync_api_auth.api.schemas import EXAMPLE_ID
@@ -18,7 +17,7 @@ from booksync_api_auth.introspection import IntrospectionOf
 from booksync_api_auth.models import ApiKey, Identity, Role
 from booksync_common.problem_schema import describe_errors
 
-router = APIRouter(prefix=f"{ROOT}/auth", tags=["tokens"], route_class=LimitedRoute)
+router = APIRouter(prefix=f"{ROOT}/auth", tags=["tokens"])
 
 
 class TokenForm(BaseModel):

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from booksync_api_auth.api import ROOT
-from booksync_api_auth.api.body_limit import LimitedRoute
 from booksync_api_auth.api.errors import FORM, LIMIT, TOKEN, VALIDATION
 from booksync_api_auth.api.fields import DeviceName, EnteredPassword, Text
 from booksync_api_auth.api.forms import Form, document_form, parse_form
@@ -19,7 +18,7 @@ from booksync_api_auth.signing_in import SignInOf
 from booksync_common.database import Session
 from booksync_common.problem_schema import describe_errors
 
-router = APIRouter(prefix=f"{ROOT}/auth", tags=["sign-in"], route_class=LimitedRoute)
+router = APIRouter(prefix=f"{ROOT}/auth", tags=["sign-in"])
 
 
 class LoginBody(BaseModel):

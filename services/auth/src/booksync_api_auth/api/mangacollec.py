@@ -8,7 +8,6 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
 from booksync_api_auth.api import ROOT
-from booksync_api_auth.api.body_limit import LimitedRoute
 from booksync_api_auth.api.errors import MANGACOLLEC, MANGACOLLEC_PASSWORD, TOKEN
 from booksync_api_auth.api.fields import DeviceName, ForeignPassword, Text
 from booksync_api_auth.api.schemas import EXAMPLE_ID, EXAMPLE_TIME, TokenAnswer
@@ -21,7 +20,7 @@ from booksync_api_auth.models import Credential
 from booksync_common.database import Session
 from booksync_common.problem_schema import describe_errors
 
-router = APIRouter(prefix=ROOT, tags=["Mangacollec"], route_class=LimitedRoute)
+router = APIRouter(prefix=ROOT, tags=["Mangacollec"])
 
 
 class AccountBody(BaseModel):

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from booksync_api_auth.api import ROOT
-from booksync_api_auth.api.body_limit import LimitedRoute
 from booksync_api_auth.api.errors import TOKEN, VALIDATION
 from booksync_api_auth.api.schemas import EventAnswer, SessionAnswer
 from booksync_api_auth.identity import Caller, OriginOf
@@ -17,7 +16,7 @@ from booksync_common.database import Session
 from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
 
-router = APIRouter(prefix=f"{ROOT}/auth", tags=["sessions"], route_class=LimitedRoute)
+router = APIRouter(prefix=f"{ROOT}/auth", tags=["sessions"])
 
 MAX_PAGE = 200
 

@@ -4,7 +4,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from booksync_api_auth.api.body_limit import LimitedRoute
 from booksync_api_auth.api.errors import ADMIN, CONFIRMATION, MANGACOLLEC_PASSWORD, PROFILE, TOKEN, VALIDATION
 from booksync_api_auth.api.profile_bodies import ConfirmBody, NewUserBody, PasswordBody, PatchBody, PutBody
 from booksync_api_auth.api.schemas import PickedUser, UserAnswer, show_user
@@ -17,7 +16,7 @@ from booksync_api_auth.settings import SettingsOf
 from booksync_common.database import Session
 from booksync_common.problem_schema import describe_errors
 
-router = APIRouter(prefix="/users", tags=["profiles"], route_class=LimitedRoute)
+router = APIRouter(prefix="/users", tags=["profiles"])
 
 
 @router.post(

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from sqlalchemy import Column, Integer, Table, UniqueConstraint, insert, text
 
@@ -87,6 +87,12 @@ async def make_mistake() -> None:
     raise RuntimeError(message)
 
 
+@ROUTER.post("/stream")
+async def count(request: Request) -> int:
+    """Count the bytes of a body, of whatever size."""
+    return sum([len(chunk) async for chunk in request.stream()])
+
+
 @ROUTER.get("/problem")
 async def make_problem() -> None:
     """Fail as code should."""
@@ -100,4 +106,6 @@ SERVICE = Service(
     settings=SampleSettings,
     metadata=METADATA,
     routers=[ROUTER],
+    max_body=1024,
+    streams={"/stream"},
 )
