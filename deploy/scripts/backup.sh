@@ -28,12 +28,21 @@ keep_count=${KEEP_COUNT:-7}
 [[ $keep_days =~ ^[0-9]+$ && $keep_count =~ ^[1-9][0-9]*$ ]] ||
     fail "KEEP_DAYS=$keep_days, KEEP_COUNT=$keep_count: expected numbers, and to keep at least one"
 
-# from the running Auth API, else from this script's own environment, which an .env file may have filled
+# $1: NAME; from this script's own environment, which an .env file may have filled, or the file that its NAME_FILE names
+own_setting() {
+    local file=$1_FILE
+    if [[ -n ${!1:-} ]]; then
+        printf '%s' "${!1}"
+    elif [[ -n ${!file:-} ]]; then
+        cat "${!file}"
+    fi
+}
+
+# from the running Auth API, else its variables here
 read_keys() {
-    local all name value found=
-    all=$("$engine" exec "$auth_container" env </dev/null 2>/dev/null) || all=$(env)
+    local name value found=
     for name in JWT_SECRET_KEY CREDENTIALS_KEY; do
-        value=$(sed -n "s/^$name=//p" <<<"$all")
+        value=$(container_setting "$auth_container" "$name" '' 2>/dev/null) || value=$(own_setting "$name")
         [[ -z $value ]] || found+="$name=$value"$'\n'
     done
     printf '%s' "$found"
@@ -68,8 +77,13 @@ fi
 find_database
 
 mkdir -p "$directory"
-name=$directory/booksync-$(date -u +%Y%m%dT%H%M%SZ)
-[[ ! -e $name.dump ]] || fail "$name.dump is there already"
+until
+    name=$directory/booksync-$(date -u +%Y%m%dT%H%M%SZ)
+    [[ ! -e $name.dump ]]
+do
+    # the name is taken: one a second
+    sleep 1
+done
 partial=$directory/.partial-$$.dump
 partial_keys=$directory/.partial-$$.keys
 scratch=

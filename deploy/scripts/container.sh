@@ -7,6 +7,7 @@
 
 engine=${CONTAINER_ENGINE:-docker}
 container=${DATABASE_CONTAINER:-booksync-postgres}
+# shellcheck disable=SC2034 # backup.sh reads it
 auth_container=${AUTH_CONTAINER:-booksync_auth_api}
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -18,19 +19,19 @@ fail() {
 # $@: a command; in the container, with our stdin
 inside() { "$engine" exec -i "$container" "$@"; }
 
-# $1: NAME, $2: default; as the container has it, or in the file that its NAME_FILE names
+# $1: a container, $2: NAME, $3: default; as the container has it, or in the file that its NAME_FILE names
 container_setting() {
     # the variables are the container's
     # shellcheck disable=SC2016
-    inside sh -c 'eval "value=\${$1:-} file=\${$1_FILE:-}"
+    "$engine" exec -i "$1" sh -c 'eval "value=\${$1:-} file=\${$1_FILE:-}"
         if [ -z "$value" ] && [ -n "$file" ]; then value=$(cat "$file"); fi
-        printf %s "${value:-$2}"' sh "$1" "$2" </dev/null
+        printf %s "${value:-$2}"' sh "$2" "$3" </dev/null
 }
 
 find_database() {
-    user=$(container_setting POSTGRES_USER postgres) ||
+    user=$(container_setting "$container" POSTGRES_USER postgres) ||
         fail "no command can be run in $container: is it running? ($engine exec; CONTAINER_ENGINE, DATABASE_CONTAINER)"
-    database=$(container_setting POSTGRES_DB "$user")
+    database=$(container_setting "$container" POSTGRES_DB "$user")
     # where to stand while databases are made, renamed and removed
     aside=postgres
     [[ $database != postgres ]] || aside=template1

@@ -1,0 +1,180 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # container.sh sets engine and database
+# How deploy.sh and rollback.sh change the images of the stack: sourced by them, after container.sh and env-file.sh.
+#
+#     HEALTHY_SECONDS     how long the containers may take to be healthy (default: 300)
+#
+# A release is a file of releases/ with one line an image, as .env has it. Every line of them names exactly one image: by
+# digest when it came from a registry, else by a tag made of its id.
+
+directory=$(cd "${here:?}/.." && pwd)
+env_file=$directory/.env
+releases=$directory/releases
+healthy_seconds=${HEALTHY_SECONDS:-300}
+
+# the order in which they are started
+readonly SERVICES=(postgres auth-api data-api prediction-api)
+declare -rA VARIABLES=(
+    [postgres]=POSTGRES_IMAGE [auth-api]=AUTH_IMAGE [data-api]=DATA_IMAGE [prediction-api]=PREDICTION_IMAGE
+)
+declare -rA CONTAINERS=(
+    [postgres]=booksync-postgres [auth-api]=booksync_auth_api [data-api]=booksync-api-data
+    [prediction-api]=booksync-api-prediction
+)
+declare -rA REPOSITORIES=(
+    [booksync-postgres]=postgres [booksync-api-auth]=auth-api [booksync-api-data]=data-api
+    [booksync-api-prediction]=prediction-api
+)
+
+compose() { CONTAINER_ENGINE=$engine "$here/compose.sh" --ansi never "$@"; }
+
+# one at a time; the lock ends with the process
+take_lock() {
+    exec 9>"$directory/.lock"
+    flock -n 9 || fail "another deploy.sh or rollback.sh is at work in $directory"
+}
+
+# $1: a reference; without tag and digest
+repository_of() {
+    local name=${1%%@*}
+    # a colon before the last slash is a registry's port
+    [[ ${name##*/} != *:* ]] || name=${name%:*}
+    printf '%s' "$name"
+}
+
+# $1: a reference; the service that its image is of
+service_of() {
+    local repository
+    repository=$(repository_of "$1")
+    printf '%s' "${REPOSITORIES[${repository##*/}]:-}"
+}
+
+# $1: a service; the image that .env has for it, or compose.prod.yaml's default
+image_of() {
+    local image
+    image=$(read_env_file "$env_file" "${VARIABLES[$1]}")
+    case $1 in
+        postgres) image=${image:-booksync-postgres:latest} ;;
+        prediction-api) image=${image:-booksync-api-prediction:latest-onnx} ;;
+        *) image=${image:-booksync-api-${1%-api}:latest} ;;
+    esac
+    printf '%s' "$image"
+}
+
+# $1: a reference, $2: an image's id; print a name that stays with this image, and give it to it
+name_by_id() {
+    local name
+    name=$(repository_of "$1"):id-$(cut -c 1-12 <<<"${2#sha256:}")
+    "$engine" tag "$2" "$name" && printf '%s' "$name"
+}
+
+# $1: a reference; have the image here, and print the name that is this image's alone
+pin() {
+    local digest id
+    if [[ $1 == *@sha256:* ]]; then
+        "$engine" image inspect "$1" >/dev/null 2>&1 || "$engine" pull --quiet "$1" >&2 || return
+        printf '%s' "$1"
+        return
+    fi
+    # a name without a registry is of this machine alone, as `nix run .#load` makes it
+    [[ $1 != */* ]] || "$engine" pull --quiet "$1" >&2 || return
+    id=$("$engine" image inspect --format '{{.Id}}' "$1") || return
+    digest=$("$engine" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$1" |
+        grep -F "$(repository_of "$1")@" | head -n 1) || true
+    if [[ -n $digest ]]; then printf '%s' "$digest"; else name_by_id "$1" "$id"; fi
+}
+
+# $1: a service; what runs now under a name that stays, or what .env has where nothing runs
+running_image_of() {
+    local name id
+    name=$("$engine" container inspect --format '{{.Config.Image}}' "${CONTAINERS[$1]}" 2>/dev/null) || name=
+    case $name in
+        '') image_of "$1" ;;
+        *@sha256:* | *:id-*) printf '%s' "$name" ;;
+        *)
+            id=$("$engine" container inspect --format '{{.Image}}' "${CONTAINERS[$1]}") || return
+            name_by_id "$name" "$id"
+            ;;
+    esac
+}
+
+# $1: image_of or running_image_of; NAME=VALUE for each service
+list_images() {
+    local service
+    for service in "${SERVICES[@]}"; do
+        printf '%s=%s\n' "${VARIABLES[$service]}" "$("$1" "$service")"
+    done
+}
+
+# $@: NAME=VALUE
+record_release() {
+    printf '%s\n' "$@" >"$releases/.partial"
+    sync "$releases/.partial"
+    local name
+    until
+        name=$releases/$(date -u +%Y%m%dT%H%M%SZ)
+        [[ ! -e $name ]]
+    do
+        sleep 1
+    done
+    mv "$releases/.partial" "$name"
+}
+
+# what a mistake left is said before it is undone
+show_what_is_wrong() {
+    local service state
+    for service in "${SERVICES[@]}"; do
+        state=$("$engine" container inspect --format '{{.State.Status}} {{with .State.Health}}{{.Status}}{{end}}' \
+            "${CONTAINERS[$service]}" 2>/dev/null) || state="there is no container"
+        [[ $state != "running healthy" ]] || continue
+        say "$service: $state"
+        compose logs --no-color --no-log-prefix --tail 20 "$service" >&2 || true
+    done
+}
+
+# $@: services, or none for all; start what .env says, the database first: roles and passwords follow the secrets
+start() {
+    compose up --detach --wait --wait-timeout "$healthy_seconds" "${up_options[@]}" postgres >&2 || return
+    find_database || return
+    run_sql "$database" <"$here/../init-db.sql" >&2 || return
+    compose up --detach --wait --wait-timeout "$healthy_seconds" "${up_options[@]}" "$@" >&2
+}
+up_options=()
+
+undo() {
+    [[ -n ${before:-} ]] || return 0
+    say "going back to what was there before"
+    write_env_file "$env_file" "${before[@]}"
+    unset before
+    if start; then
+        say "the stack is healthy again, as it was"
+    else
+        show_what_is_wrong
+        say "going back failed as well: the stack needs a person"
+        exit 3
+    fi
+}
+
+# $1: services, separated by spaces, or nothing for all; $@: NAME=VALUE of images: change to them, or to nothing
+change_to() {
+    local services=$1
+    shift
+    mkdir -p "$releases"
+    mapfile -t before < <(list_images running_image_of)
+    # what was started by hand is what a rollback leads to
+    if [[ -z $(ls "$releases") ]] && "$engine" container inspect "${CONTAINERS[postgres]}" >/dev/null 2>&1; then
+        record_release "${before[@]}"
+    fi
+    trap undo EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    [[ $# == 0 ]] || write_env_file "$env_file" "$@"
+    # shellcheck disable=SC2086 # they are words
+    if ! start $services; then
+        show_what_is_wrong
+        fail "the stack is not healthy with $*"
+    fi
+    unset before
+    mapfile -t now < <(list_images image_of)
+    record_release "${now[@]}"
+}

@@ -1,0 +1,131 @@
+# What stands in deploy/, by the tools that will read it: compose, nginx, promtool and shellcheck are Debian's, locked.
+{
+  locks,
+  platform,
+  builders,
+  testTools,
+}:
+let
+  inherit (builtins) mapAttrs toJSON;
+
+  services = [
+    "common"
+    "auth"
+    "data"
+    "prediction"
+  ];
+
+  tree =
+    group:
+    builders.mkDebianTree {
+      name = "${group}-tools";
+      inherit (platform) architecture;
+      packages = locks.debian.groups.${group}.${platform.architecture};
+      drop = [
+        "usr/share/doc"
+        "usr/share/man"
+        "usr/share/locale"
+      ];
+    };
+  command = group: program: toJSON (builders.debianCommand (tree group) program);
+
+  mkCheck =
+    name:
+    {
+      tests,
+      groups ? [ "test" ],
+      wheels ? [ ],
+      pythonPath ? [ ],
+      sources ? { },
+      env,
+    }:
+    builders.mkPytest {
+      inherit
+        name
+        groups
+        wheels
+        env
+        ;
+      tests = map (test: "tests/deploy/${test}") tests;
+      pythonPath = [ "tests/lib" ] ++ pythonPath;
+      sources = {
+        "pyproject.toml" = ../../pyproject.toml;
+        "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;
+        "tests/deploy" = ../../tests/deploy;
+        "deploy" = ../../deploy;
+      }
+      // sources;
+    };
+
+  serviceSources = builtins.listToAttrs (
+    map (name: {
+      name = "services/${name}/src";
+      value = ../../services + "/${name}/src";
+    }) services
+  );
+  # the services themselves, for what they can be told and where they answer
+  withServices = {
+    groups = [
+      "test"
+      "auth"
+      "data"
+    ];
+    wheels = [
+      "numpy"
+      "pgvector"
+    ];
+    pythonPath = map (name: "services/${name}/src") services;
+    sources = serviceSources;
+    # greenlet and numpy are C++
+    env.BOOKSYNC_LIBSTDCXX = builders.libstdcxx;
+  };
+
+  compose = "usr/libexec/docker/cli-plugins/docker-compose";
+  sandboxEnv = {
+    BOOKSYNC_TEST_TOOLS = testTools;
+    BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
+  };
+in
+mapAttrs mkCheck {
+  deploy-compose = withServices // {
+    tests = [
+      "test_compose.py"
+      "test_variables.py"
+    ];
+    env = withServices.env // {
+      BOOKSYNC_COMPOSE = command "compose" compose;
+    };
+  };
+  deploy-nginx = withServices // {
+    tests = [ "nginx" ];
+    env =
+      withServices.env
+      // sandboxEnv
+      // {
+        BOOKSYNC_NGINX_ROOT = tree "nginx";
+      };
+  };
+  deploy-kubernetes = withServices // {
+    tests = [ "test_kubernetes.py" ];
+    groups = withServices.groups ++ [ "kubernetes" ];
+    env = withServices.env // {
+      BOOKSYNC_KUBECTL = command "kubectl" "usr/bin/kubectl";
+    };
+  };
+  deploy-monitoring = withServices // {
+    tests = [ "test_monitoring.py" ];
+    env = withServices.env // {
+      BOOKSYNC_COMPOSE = command "compose" compose;
+      BOOKSYNC_PROMTOOL = command "promtool" "usr/bin/promtool";
+    };
+  };
+  deploy-scripts = {
+    tests = [ "scripts" ];
+    sources."nix/images/release.nix" = ../images/release.nix;
+    env = sandboxEnv // {
+      # bash and GNU's programs, as a server has them
+      BOOKSYNC_SYSTEM = tree "server";
+      BOOKSYNC_SHELLCHECK = command "shellcheck" "usr/bin/shellcheck";
+    };
+  };
+}

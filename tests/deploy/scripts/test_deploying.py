@@ -1,0 +1,190 @@
+"""New images come into service when all of them are healthy, or what ran before goes on; nothing is half-changed."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from booksync_testing.releases import LOCAL, add_first_version, add_image, deploy, identities, read_env, running
+from booksync_testing.server import ScriptServer
+
+REGISTRY = "registry.example:5000/family"
+NOT_HEALTHY = "stuck"
+
+
+def test_first_version_is_named_by_what_it_is(first: ScriptServer) -> None:
+    assert running(first) == {
+        "booksync-postgres": "booksync-postgres:id-aaaaaaaaaaaa",
+        "booksync_auth_api": "booksync-api-auth:id-bbbbbbbbbbbb",
+        "booksync-api-data": "booksync-api-data:id-cccccccccccc",
+        "booksync-api-prediction": "booksync-api-prediction:id-dddddddddddd",
+    }
+    assert read_env(first)["AUTH_IMAGE"] == "booksync-api-auth:id-bbbbbbbbbbbb"
+    # nothing was there to save
+    assert not (first.engine / "backup").exists()
+    assert len(list((first.folder / "releases").iterdir())) == 1
+
+
+def test_image_comes_by_digest_after_a_backup(first: ScriptServer) -> None:
+    tag = f"{REGISTRY}/booksync-api-auth:1.1.0"
+    add_image(first, "registry", tag, letter="e")
+    result = deploy(first, tag)
+    assert result.code == 0, result.output
+    pinned = f"{REGISTRY}/booksync-api-auth@sha256:{'E' * 64}"
+    assert running(first)["booksync_auth_api"] == read_env(first)["AUTH_IMAGE"] == pinned
+    assert result.output.splitlines()[-1] == pinned
+    assert running(first)["booksync-api-data"] == "booksync-api-data:id-cccccccccccc"
+    directory, *keys = (first.engine / "backup").read_text().splitlines()
+    assert directory == "/srv/booksync/backups"
+    assert keys == [f"/srv/booksync/secrets/{name}" for name in ("jwt_secret_key", "credentials_key")]
+
+
+def test_what_push_prints_can_be_piped(first: ScriptServer) -> None:
+    wanted = [
+        f"{REGISTRY}/booksync-{name}@sha256:{letter * 64}" for name, letter in (("api-data", "E"), ("postgres", "F"))
+    ]
+    for name, letter in zip(wanted, "ef", strict=True):
+        add_image(first, "registry", name, letter=letter)
+    result = deploy(first, "-", stdin="\n".join(wanted) + "\n")
+    assert result.code == 0, result.output
+    assert [running(first)[name] for name in ("booksync-api-data", "booksync-postgres")] == wanted
+
+
+def test_roles_follow_the_secrets_before_services_start(first: ScriptServer) -> None:
+    assert (first.engine / "sql").read_text() == (first.deploy / "init-db.sql").read_text()
+    calls = (first.engine / "calls").read_text().splitlines()
+    database = next(index for index, call in enumerate(calls) if " up " in call and call.endswith(" postgres"))
+    script = next(index for index, call in enumerate(calls) if "psql" in call)
+    everything = next(
+        index for index, call in enumerate(calls) if " up " in call and call.endswith("--wait-timeout 300")
+    )
+    assert database < script < everything
+
+
+def test_version_that_is_not_healthy_gives_way_to_the_one_before(first: ScriptServer) -> None:
+    before, identity = running(first), identities(first)
+    # under the same moving name
+    add_image(first, "images", LOCAL["auth-api"], letter="e", health=NOT_HEALTHY)
+    result = deploy(first, LOCAL["auth-api"])
+    assert result.code == 1
+    assert "auth-api: running stuck" in result.output
+    assert "the last words of auth-api" in result.output
+    assert "the stack is healthy again, as it was" in result.output
+    assert running(first) == before
+    assert identities(first) == identity
+    assert read_env(first)["AUTH_IMAGE"] == before["booksync_auth_api"]
+    assert len(list((first.folder / "releases").iterdir())) == 1
+
+
+def test_what_was_started_by_hand_is_what_it_goes_back_to(installed: ScriptServer) -> None:
+    """Its name is one that moves, and has moved when the new version fails."""
+    add_first_version(installed)
+    assert installed.run("scripts/compose.sh", "up", "--detach").code == 0
+    before = identities(installed)
+    add_image(installed, "images", "booksync-api-data:1.0.0", letter="c")
+    add_image(installed, "images", LOCAL["data-api"], letter="e", health=NOT_HEALTHY)
+    result = deploy(installed)
+    assert result.code == 1, result.output
+    assert identities(installed) == before
+
+
+def test_nothing_left_to_go_back_to_is_said(first: ScriptServer) -> None:
+    add_image(first, "images", LOCAL["auth-api"], letter="e", health=NOT_HEALTHY)
+    add_image(first, "images", "booksync-api-auth:id-bbbbbbbbbbbb", letter="b", health=NOT_HEALTHY)
+    result = deploy(first, LOCAL["auth-api"])
+    assert result.code == 3
+    assert "going back failed as well" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([f"{REGISTRY}/booksync-api-auth:9.9.9"], "booksync-api-auth:9.9.9 cannot be had"),
+        ([f"{REGISTRY}/booksync-api-auth@sha256:{'0' * 64}"], "cannot be had"),
+        (["booksync-api-auth:9.9.9"], "cannot be had"),
+        (["nginx:latest"], "nginx:latest is neither a service"),
+        (["auth-api", LOCAL["auth-api"]], "two images for auth-api"),
+        (["--fast"], "unknown argument --fast"),
+    ],
+)
+def test_what_cannot_be_had_changes_nothing(first: ScriptServer, arguments: list[str], said: str) -> None:
+    before, content = running(first), (first.folder / ".env").read_text()
+    result = deploy(first, *arguments)
+    assert result.code == 1
+    assert said in result.output
+    assert (running(first), (first.folder / ".env").read_text()) == (before, content)
+
+
+def test_stale_image_is_not_taken_for_what_the_registry_does_not_give(first: ScriptServer) -> None:
+    tag = f"{REGISTRY}/booksync-api-auth:1.1.0"
+    add_image(first, "images", tag, letter="e")
+    result = deploy(first, tag)
+    assert result.code == 1
+    assert f"{tag} cannot be had" in result.output
+    assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-bbbbbbbbbbbb"
+
+
+def test_without_a_backup_nothing_changes_unless_it_is_meant(first: ScriptServer) -> None:
+    (first.engine / "backup-fails").touch()
+    add_image(first, "images", LOCAL["auth-api"], letter="e")
+    result = deploy(first, LOCAL["auth-api"])
+    assert result.code == 1
+    assert "the disk is full" in result.output
+    assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-bbbbbbbbbbbb"
+    assert deploy(first, "--no-backup", LOCAL["auth-api"]).code == 0
+    assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-eeeeeeeeeeee"
+
+
+def test_an_interrupted_one_goes_back(first: ScriptServer) -> None:
+    before = running(first)
+    add_image(first, "images", LOCAL["auth-api"], letter="e", health="hangs")
+    process = first.start("scripts/deploy.sh", LOCAL["auth-api"])
+    container = first.engine / "containers/booksync_auth_api"
+    wait_for(container, "hangs")
+    first.signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "going back" in output
+    assert running(first) == before
+
+
+def wait_for(path: Path, text: str) -> None:
+    """Wait until a file has a text in it."""
+    end = time.monotonic() + 60
+    while text not in path.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_two_at_once_are_one(first: ScriptServer) -> None:
+    holder = first.start("flock", "/srv/booksync/.lock", "sleep", "60")
+    try:
+        end = time.monotonic() + 60
+        while "is at work" not in (result := deploy(first)).output:
+            assert time.monotonic() < end, result.output
+        assert result.code == 1
+    finally:
+        first.signal(signal.SIGKILL)
+        holder.communicate()
+
+
+def test_wrong_env_file_is_found_before_anything_changes(first: ScriptServer) -> None:
+    before = running(first)
+    with (first.folder / ".env").open("a") as stream:
+        stream.write("BROKEN=${\n")
+    result = deploy(first)
+    assert result.code == 1
+    assert "the compose file or .env is wrong" in result.output
+    assert running(first) == before
+
+
+def test_operators_lines_stay(first: ScriptServer) -> None:
+    """Of .env only the images' lines are touched."""
+    path = first.folder / ".env"
+    example = (first.deploy / ".env.example").read_text()
+    kept = [line for line in example.splitlines() if "_IMAGE=" not in line]
+    lines = path.read_text().splitlines()
+    assert [line for line in lines if "_IMAGE=" not in line] == kept
+    assert sum("AUTH_IMAGE=" in line for line in lines) == 1
+    assert path.stat().st_mode & 0o777 == 0o600

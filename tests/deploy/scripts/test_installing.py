@@ -1,0 +1,141 @@
+"""A server is laid out as in the guide; secrets are made once, belong to who reads them, and are never overwritten."""
+
+import re
+
+import pytest
+
+from booksync_testing.server import ScriptServer
+
+SECRETS = {
+    "db_admin_password": ("999:999", 0o600),
+    "db_auth_password": ("65532:999", 0o640),
+    "db_data_password": ("65532:999", 0o640),
+    "db_prediction_password": ("65532:999", 0o640),
+    "jwt_secret_key": ("65532:65532", 0o600),
+    "credentials_key": ("65532:65532", 0o600),
+    "app_secret_key": ("65532:65532", 0o600),
+    "mangacollec_client_secret": ("65532:65532", 0o600),
+}
+INSTALL = "/source/deploy/scripts/install.sh"
+
+
+def secrets_of(server: ScriptServer) -> dict[str, str]:
+    """Return the secrets by name."""
+    return {path.name: path.read_text() for path in (server.folder / "secrets").iterdir()}
+
+
+def test_layout_is_the_guides(server: ScriptServer) -> None:
+    result = server.run(INSTALL)
+    assert result.code == 0, result.output
+    for name in ("docker-compose.prod.yml", ".env", "nginx/nginx.conf", "scripts/backup.sh", "scripts/deploy.sh"):
+        assert (server.folder / name).is_file()
+    assert (server.folder / "docker-compose.yml").readlink().name == "docker-compose.prod.yml"
+    assert (server.folder / ".env").stat().st_mode & 0o777 == 0o600
+    for name in ("backups", "releases", "secrets"):
+        assert (server.folder / name).stat().st_mode & 0o777 == 0o700
+
+
+def test_units_call_what_is_installed(installed: ScriptServer) -> None:
+    units = sorted((installed.deploy / "systemd").iterdir())
+    assert [unit.name for unit in units] == ["booksync-backup.service", "booksync-backup.timer", "booksync.service"]
+    for unit in units:
+        for path in re.findall(r"/srv/booksync(/[\w./-]+)", unit.read_text()):
+            assert (installed.folder / path.lstrip("/")).exists(), path
+
+
+def test_installing_again_keeps_what_is_the_operators(installed: ScriptServer) -> None:
+    before = secrets_of(installed)
+    (installed.folder / ".env").write_text("API_ADDRESS=127.0.0.1\n")
+    (installed.folder / "nginx/nginx.conf").write_text("# mine\n")
+    result = installed.run(INSTALL)
+    assert result.code == 0, result.output
+    assert secrets_of(installed) == before
+    assert (installed.folder / ".env").read_text() == "API_ADDRESS=127.0.0.1\n"
+    assert (installed.folder / "nginx/nginx.conf.old").read_text() == "# mine\n"
+    assert (installed.folder / "nginx/nginx.conf").read_text() == (installed.deploy / "nginx/nginx.conf").read_text()
+
+
+@pytest.mark.parametrize("directory", ["relative", "/srv/with space", "/source/deploy"])
+def test_a_folder_that_will_not_do_is_refused(server: ScriptServer, directory: str) -> None:
+    assert server.run(INSTALL, directory).code == 1
+    assert list(server.folder.iterdir()) == []
+
+
+def test_secrets_are_random_and_belong_to_who_reads_them(installed: ScriptServer) -> None:
+    secrets = secrets_of(installed)
+    assert secrets.pop("mangacollec_client_secret") == ""
+    assert secrets.keys() | {"mangacollec_client_secret"} == SECRETS.keys()
+    assert len(set(secrets.values())) == len(secrets)
+    for value in secrets.values():
+        assert re.fullmatch("[0-9a-f]{64}", value)
+    lines = (installed.engine / "owners").read_text().splitlines()
+    owners = {path: owner for owner, path in (line.split() for line in lines)}
+    for name, (owner, mode) in SECRETS.items():
+        path = installed.folder / "secrets" / name
+        assert path.stat().st_mode & 0o777 == mode
+        assert owners[f"/srv/booksync/secrets/{name}"] == owner
+
+
+def test_secrets_that_are_there_stay(installed: ScriptServer) -> None:
+    before = secrets_of(installed)
+    path = installed.folder / "secrets/jwt_secret_key"
+    path.chmod(0o644)
+    (installed.folder / "secrets/app_secret_key").unlink()
+    result = installed.run("scripts/secrets.sh")
+    assert result.code == 0, result.output
+    after = secrets_of(installed)
+    assert after.pop("app_secret_key") != before.pop("app_secret_key")
+    assert after == before
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_env_file_of_the_guide_goes_on(server: ScriptServer) -> None:
+    (server.folder / ".env").write_text(
+        "DB_AUTH_PASSWORD=auth-secure-password\n"
+        "JWT_SECRET_KEY='f3b1c8f3b1c8f3b1c8 with = and spaces'  \n"
+        '# MANGACOLLEC_CLIENT_SECRET="not this"\nMANGACOLLEC_CLIENT_SECRET="9f8e"\n'
+    )
+    result = server.run(INSTALL)
+    assert result.code == 0, result.output
+    secrets = secrets_of(server)
+    assert secrets["db_auth_password"] == "auth-secure-password"
+    assert secrets["jwt_secret_key"] == "f3b1c8f3b1c8f3b1c8 with = and spaces"
+    assert secrets["mangacollec_client_secret"] == "9f8e"
+    assert "jwt_secret_key is what .env has: remove it there" in result.output
+    assert "f3b1c8" not in result.output
+
+
+def test_a_folder_that_the_engine_made_is_no_secret(installed: ScriptServer) -> None:
+    path = installed.folder / "secrets/jwt_secret_key"
+    path.unlink()
+    path.mkdir()
+    result = installed.run("scripts/secrets.sh")
+    assert result.code == 1
+    assert "jwt_secret_key is no file" in result.output
+
+
+def test_an_empty_secret_is_said(installed: ScriptServer) -> None:
+    (installed.folder / "secrets/jwt_secret_key").write_text("")
+    result = installed.run("scripts/secrets.sh")
+    assert result.code == 1
+    assert "jwt_secret_key is empty" in result.output
+
+
+def test_certificate_is_nginxs_to_read_and_made_once(installed: ScriptServer) -> None:
+    result = installed.run("scripts/certificate.sh", "booksync.home", "192.168.1.10")
+    assert result.code == 0, result.output
+    folder = installed.folder / "nginx/tls"
+    assert (folder / "key.pem").stat().st_mode & 0o777 == 0o600
+    assert (folder / "certificate.pem").stat().st_mode & 0o777 == 0o644
+    shown = installed.run("openssl", "x509", "-in", "nginx/tls/certificate.pem", "-noout", "-ext", "subjectAltName")
+    assert "DNS:booksync.home, IP Address:192.168.1.10" in shown.output
+    before = (folder / "key.pem").read_bytes()
+    assert installed.run("scripts/certificate.sh", "booksync.home").code == 1
+    assert (folder / "key.pem").read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == ["certificate.pem", "key.pem"]
+
+
+@pytest.mark.parametrize("name", ["-subj", "a b", "a,DNS:evil", ""])
+def test_certificate_of_no_name_is_refused(installed: ScriptServer, name: str) -> None:
+    assert installed.run("scripts/certificate.sh", name).code == 1
+    assert list((installed.folder / "nginx/tls").iterdir()) == []

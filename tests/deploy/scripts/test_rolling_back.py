@@ -1,0 +1,56 @@
+"""A rollback leads to images that were in service, of all services or one, and to nowhere else."""
+
+import pytest
+
+from booksync_testing.releases import LOCAL, add_image, deploy, running
+from booksync_testing.server import ScriptServer
+
+
+def second_version(server: ScriptServer) -> None:
+    """Bring a second version of two services into service."""
+    for service, letter in (("auth-api", "e"), ("data-api", "f")):
+        add_image(server, "images", LOCAL[service], letter=letter)
+    assert deploy(server, LOCAL["auth-api"], LOCAL["data-api"]).code == 0
+
+
+def test_rollback_leads_to_the_release_before_and_back(first: ScriptServer) -> None:
+    old = running(first)
+    second_version(first)
+    new = running(first)
+    assert new != old
+    for expected in (old, new):
+        result = first.run("scripts/rollback.sh")
+        assert result.code == 0, result.output
+        assert running(first) == expected
+
+
+def test_rollback_of_one_service_leaves_the_others(first: ScriptServer) -> None:
+    second_version(first)
+    assert first.run("scripts/rollback.sh", "auth-api").code == 0
+    assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-bbbbbbbbbbbb"
+    assert running(first)["booksync-api-data"] == "booksync-api-data:id-ffffffffffff"
+
+
+def test_rollback_of_the_guide_names_an_image(first: ScriptServer) -> None:
+    add_image(first, "images", "booksync-api-auth:previous-version", letter="e")
+    result = first.run("scripts/rollback.sh", "auth-api", "booksync-api-auth:previous-version")
+    assert result.code == 0, result.output
+    assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-eeeeeeeeeeee"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "no release before with other images"),
+        (["auth-api"], "no release before with other images of auth-api"),
+        (["auth"], "no service auth"),
+        (["auth-api", "booksync-api-data:latest"], "is no image of auth-api"),
+        (["auth-api", "booksync-api-auth:absent"], "cannot be had"),
+    ],
+)
+def test_rollback_to_nowhere_changes_nothing(first: ScriptServer, arguments: list[str], said: str) -> None:
+    before = running(first)
+    result = first.run("scripts/rollback.sh", *arguments)
+    assert result.code == 1
+    assert said in result.output
+    assert running(first) == before
