@@ -14,6 +14,18 @@ in
 { images }:
 mkApp {
   name = "push";
+  # for signatures
+  site = [
+    (builders.mkWheelTree {
+      name = "wheels-signing-${platform.architecture}";
+      inherit (platform) architecture;
+      wheels = [
+        "cffi"
+        "cryptography"
+        "pycparser"
+      ];
+    })
+  ];
   environment.BOOKSYNC_ORAS = "${builders.goTools}/bin/oras";
   # another build's images can be pushed with the same program
   defaults.BOOKSYNC_IMAGES = "${images}";

@@ -74,7 +74,7 @@ def test_a_machine_that_has_all_goes_on_at_once(machine: Machine) -> None:
     machine.lack("sudo", "dpkg", "apt-get")
     done = machine.bootstrap("build", "auth")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert machine.calls == [f"python3 -B {BOOTSTRAP.parent}/nix/fetch build auth"]
+    assert machine.calls == [f"python3 -B {BOOTSTRAP.parent}/nix/fetch/__main__.py build auth"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_what_is_missing_is_installed_by_root(
         "dpkg --configure -a",
         "apt-get -qq update",
         f"apt-get -qq -o Dpkg::Use-Pty=0 install --no-install-recommends -y {packages}",
-        f"python3 -B {BOOTSTRAP.parent}/nix/fetch check",
+        f"python3 -B {BOOTSTRAP.parent}/nix/fetch/__main__.py check",
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_user_installs_by_sudo_and_gets_the_daemon(machine: Machine) -> None:
         "sudo dpkg --configure -a",
         "sudo apt-get -qq update",
         "sudo apt-get -qq -o Dpkg::Use-Pty=0 install --no-install-recommends -y nix-bin nix-setup-systemd",
-        f"python3 -B {BOOTSTRAP.parent}/nix/fetch build",
+        f"python3 -B {BOOTSTRAP.parent}/nix/fetch/__main__.py build",
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from booksync_fetch.cli import parse_arguments
+from booksync_fetch.arguments import parse_arguments
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.locks import NAMES, Artifact, load_lock, load_locks, parse_artifacts, to_store_name, write_lock
 

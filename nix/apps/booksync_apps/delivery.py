@@ -3,45 +3,55 @@
 All digests go before any tag: a push that ends half-way leaves blobs that nothing points to, and every tag as it was.
 """
 
+import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from pathlib import Path
+from typing import Any, TextIO
 
 from booksync_apps.credentials import CredentialsFile
 from booksync_apps.diagnosis import Circumstances, explain
 from booksync_apps.errors import AppError
-from booksync_apps.layout import Blob
+from booksync_apps.layout import Blob, write_whole_layout
 from booksync_apps.oras import SHORT_DIGEST_LENGTH, Oras, OrasError, Step
 from booksync_apps.progress import Progress, Tally, format_bytes
 from booksync_apps.publication import Publication
 from booksync_apps.registry import Registry
+from booksync_apps.signature import build_signature, signature_tag, write_signature_layout
 from booksync_apps.transport import NoAnswerError
 
 
 @dataclass
 class Delivery:
-    """The effects: what is done to one registry."""
+    """The effects: what is done to one registry.
+
+    :param key: signs the images, where there is one
+    """
 
     registry: Registry
     oras: Oras
     credentials: CredentialsFile
     progress: Progress
+    key: Any = None
 
     def run(self, publications: Sequence[Publication], *, output: TextIO) -> Tally:
-        """Push all by digest, then tag all; write each reference when its tags stand.
+        """Push all by digest, sign all, then tag all; write each reference when its tags stand.
 
         :raises AppError: something could not be done
         """
         total = Tally()
         for publication in publications:
             total.add(self.push_digest(publication))
+        for publication in publications if self.key else ():
+            total.moved += self.sign(publication)
         for publication in publications:
             total.moved += self.tag(publication)
             print(publication.pinned, file=output, flush=True)
         return total
 
     def push_digest(self, publication: Publication) -> Tally:
-        """Bring an image's blobs, manifests and index to the registry; return the bytes."""
+        """Bring an image and the artifacts about it to the registry, by their digests; return the bytes."""
         image = publication.image
         self.progress.line(f"{image.name} {image.version} -> {publication.reference}")
         self.progress.restart()
@@ -62,14 +72,16 @@ class Delivery:
             self.progress.tick(tally.moved + position, whole - tally.mounted)
 
         try:
-            self.oras.copy(
-                layout=image.layout,
-                digest=image.digest,
-                repository=publication.reference,
-                blobs={blob.path for blob in image.blobs.values()},
-                on_step=on_step,
-                on_tick=on_tick,
-            )
+            with tempfile.TemporaryDirectory(prefix="booksync-push-") as folder:
+                write_whole_layout(image, Path(folder))
+                self.oras.copy(
+                    layout=Path(folder),
+                    digest=image.digest,
+                    repository=publication.reference,
+                    blobs={blob.path for blob in image.blobs.values()},
+                    on_step=on_step,
+                    on_tick=on_tick,
+                )
         except OrasError as error:
             raise self._explained(error, publication, arrived=tally.moved) from error
         tally.present = whole - tally.moved - tally.mounted
@@ -100,6 +112,25 @@ class Delivery:
         except NoAnswerError as error:
             self.progress.line(f"  not mounted from other repositories: {error}")
         return mounted
+
+    def sign(self, publication: Publication) -> int:
+        """Sign an image's index and manifests; return the bytes that took. What the key has signed stays as it is."""
+        moved = 0
+        for digest in publication.image.signed:
+            tag = signature_tag(digest)
+            try:
+                stands = self.registry.manifest_digest(publication.repository, tag)
+                existing = json.loads(self.oras.fetch_manifest(f"{publication.reference}:{tag}")) if stands else None
+                signed = build_signature(self.key, name=publication.reference, digest=digest, existing=existing)
+                if signed is not None:
+                    with tempfile.TemporaryDirectory(prefix="booksync-sign-") as folder:
+                        own = write_signature_layout(signed, Path(folder))
+                        self.oras.copy_tagged(layout=Path(folder), digest=own, target=f"{publication.reference}:{tag}")
+                    moved += sum(map(len, signed.blobs.values())) + len(signed.manifest)
+            except (OrasError, NoAnswerError) as error:
+                raise self._explained(OrasError(str(error)), publication, arrived=moved) from error
+        self.progress.line(f"{publication.reference}: {'signed' if moved else 'signed already'}")
+        return moved
 
     def tag(self, publication: Publication) -> int:
         """Set the tags that do not stand yet; return the bytes that took: a tag is set by sending the index again."""

@@ -5,6 +5,7 @@ gives the HTTP status otherwise (`response status code 503: …`); what Go's net
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from booksync_apps.errors import AppError
@@ -70,7 +71,8 @@ FAILURES = (
         kind="old",
         said=r"manifest invalid|unsupported|media ?type|status code 415",
         what="{registry} does not take {subject}: {said}",
-        way_out="the images need a registry that knows OCI indexes (Docker's own does since 2.7)",
+        way_out="images need a registry that knows OCI indexes (Docker's does since 2.7); "
+        "one that refuses the artifacts about them gets the images alone: --no-artifacts",
     ),
     Failure(
         kind="broken",
@@ -102,11 +104,35 @@ FAILURES = (
 )
 
 
+#: What is said otherwise when nothing is pushed.
+PULLING = (
+    *(failure for failure in FAILURES if failure.kind in ("untrusted", "plain")),
+    Failure(
+        kind="refused",
+        said=r"unauthorized|denied|credential|status code 40[13]\b",
+        what="{registry} refused {subject}: {said}\n  credentials file: {credentials}",
+        way_out="docker login {registry}, or oras login {registry}, as somebody who may pull there",
+    ),
+    Failure(
+        kind="unknown",
+        said=r"name unknown|name invalid|manifest unknown|blob unknown|status code 40[45]|not found",
+        what="{registry} does not have {subject}: {said}",
+        way_out="are the registry, the namespace, the name and the tag right?",
+    ),
+    Failure(
+        kind="other",
+        said=r"",
+        what="{registry} failed at {subject}: {said}",
+        way_out="try again, and see the registry's log",
+    ),
+)
+
+
 @dataclass(frozen=True)
 class Circumstances:
     """What was going on when oras failed.
 
-    :param subject: what was pushed: image and repository
+    :param subject: what was pushed or pulled: image and repository
     :param credentials: which credentials file was looked at, and whether it knows the registry
     :param arrived: the bytes that did arrive, for people
     """
@@ -126,13 +152,13 @@ def shorten(text: str) -> str:
     return re.sub(r'^Error(?: response from registry| from destination registry for "[^"]*")?: ', "", line)
 
 
-def classify(text: str) -> Failure:
+def classify(text: str, failures: Sequence[Failure] = FAILURES) -> Failure:
     """Return the kind of failure that oras speaks of."""
-    return next(failure for failure in FAILURES if re.search(failure.said, text, re.IGNORECASE))
+    return next(failure for failure in failures if re.search(failure.said, text, re.IGNORECASE))
 
 
-def explain(text: str, *, circumstances: Circumstances) -> AppError:
+def explain(text: str, *, circumstances: Circumstances, failures: Sequence[Failure] = FAILURES) -> AppError:
     """Turn what oras said into an error that names the thing, what came, and the way out."""
-    failure = classify(text)
+    failure = classify(text, failures)
     fields = {**vars(circumstances), "said": shorten(text)}
     return AppError(failure.what.format(**fields), way_out=failure.way_out.format(**fields))

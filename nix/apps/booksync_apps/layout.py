@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +32,37 @@ class Blob:
 
 @dataclass(frozen=True)
 class Image:
-    """One layout: the multi-architecture index by its digest, and every blob beside it."""
+    """One layout: the multi-architecture index by its digest, and every blob beside it.
+
+    :param artifacts: digests of blobs that are about the image, and no part of it
+    """
 
     name: str
     version: str
     layout: Path
     digest: str
     blobs: Mapping[str, Blob]
+    artifacts: frozenset[str] = frozenset()
 
     @property
     def index(self) -> Blob:
         """The multi-architecture index."""
         return self.blobs[self.digest]
+
+    @property
+    def signed(self) -> list[str]:
+        """The digests that a signature is for: the index, and each architecture's manifest."""
+        index: Json = json.loads(self.index.path.read_text())
+        return [self.digest, *(str(entry["digest"]) for entry in index["manifests"])]
+
+    @property
+    def parts(self) -> list[Blob]:
+        """What the image consists of: index, manifests, configs and layers."""
+        return [blob for digest, blob in self.blobs.items() if digest not in self.artifacts]
+
+    def without_artifacts(self) -> "Image":
+        """Return the image alone."""
+        return replace(self, blobs={blob.digest: blob for blob in self.parts}, artifacts=frozenset())
 
 
 def load_images(directory: Path) -> dict[str, Image]:
@@ -67,15 +86,24 @@ def load_image(layout: Path, *, name: str, summary: Json) -> Image:
     if entry["digest"] != summary["digest"]:
         raise ValueError(f"{name}: index.json has {entry['digest']}, digests.json {summary['digest']}")
     labels = label_blobs(layout, index=summary["digest"], names=layer_names(summary))
+    artifacts = label_referrers(layout)
+    labels = artifacts | labels
     blobs = {}
     for link in sorted((layout / "blobs/sha256").iterdir()):
         digest = f"sha256:{link.name}"
-        label, mountable = labels.get(digest, ("referrer", False))
+        label, mountable = labels[digest]
         path = link.resolve(strict=True)
         blobs[digest] = Blob(digest=digest, path=path, size=path.stat().st_size, label=label, mountable=mountable)
     if missing := labels.keys() - blobs.keys():
         raise ValueError(f"{name}: blob {min(missing)} is missing")
-    return Image(name=name, version=summary["version"], layout=layout, digest=summary["digest"], blobs=blobs)
+    return Image(
+        name=name,
+        version=summary["version"],
+        layout=layout,
+        digest=summary["digest"],
+        blobs=blobs,
+        artifacts=frozenset(artifacts),
+    )
 
 
 def layer_names(summary: Json) -> dict[str, str]:
@@ -103,6 +131,37 @@ def label_blobs(layout: Path, *, index: str, names: Mapping[str, str]) -> dict[s
             shared = digest in labels
             labels[digest] = (name if shared else f"{name} ({architecture})", True)
     return labels
+
+
+def load_referrers(layout: Path) -> list[Json]:
+    """Return the descriptors of the artifacts about an image: a layout has them beside index.json."""
+    path = layout / "referrers.json"
+    entries: list[Json] = json.loads(path.read_text())["manifests"] if path.exists() else []
+    return entries
+
+
+def label_referrers(layout: Path) -> dict[str, tuple[str, bool]]:
+    """Return digest -> label and whether it can be mounted, of the artifacts about an image and what they hold."""
+    labels = {}
+    for entry in load_referrers(layout):
+        manifest: Json = json.loads((layout / "blobs/sha256" / entry["digest"].removeprefix("sha256:")).read_text())
+        labels[entry["digest"]] = (f"artifact {manifest['artifactType']}", False)
+        labels[manifest["config"]["digest"]] = ("empty config", True)
+        for blob in manifest["layers"]:
+            labels[blob["digest"]] = (blob["annotations"]["org.opencontainers.image.title"], True)
+    return labels
+
+
+def write_whole_layout(image: Image, folder: Path) -> None:
+    """Write a layout whose index.json names the artifacts about an image too, which is how oras finds them.
+
+    The image's own has one entry, as podman and skopeo refuse several.
+    """
+    index: Json = json.loads((image.layout / "index.json").read_text())
+    index["manifests"] += [entry for entry in load_referrers(image.layout) if entry["digest"] in image.artifacts]
+    (folder / "index.json").write_text(json.dumps(index))
+    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    (folder / "blobs").symlink_to((image.layout / "blobs").resolve())
 
 
 def select_images(images: Mapping[str, Image], wanted: Iterable[str]) -> list[Image]:

@@ -9,6 +9,7 @@ import contextlib
 import queue
 import re
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -76,12 +77,39 @@ class Oras:
                 step, short = match.groups()
                 on_step(step, short)  # type: ignore[arg-type]  # the expression has exactly the steps
 
+    def copy_tagged(self, *, layout: Path, digest: str, target: str) -> None:
+        """Copy one manifest and what it names to a tag; blobs that the registry has may be missing here.
+
+        :raises OrasError: it did not end well
+        """
+        for _ in self._run(["cp", "--from-oci-layout", *self._flags("--to-"), f"{layout}@{digest}", target]):
+            pass
+
     def tag(self, *, repository: str, digest: str, tags: Sequence[str]) -> None:
         """Give a digest that the registry has its tags.
 
         :raises OrasError: it did not end well
         """
         for _ in self._run(["tag", *self._flags("--"), f"{repository}@{digest}", *tags]):
+            pass
+
+    def fetch_manifest(self, reference: str) -> bytes:
+        """Return a manifest as the registry gives it.
+
+        :raises OrasError: it did not end well
+        """
+        with tempfile.TemporaryDirectory(prefix="booksync-oras-") as folder:
+            path = Path(folder, "manifest")
+            for _ in self._run(["manifest", "fetch", *self._flags("--"), "--output", str(path), reference]):
+                pass
+            return path.read_bytes()
+
+    def fetch_blob(self, reference: str, path: Path) -> None:
+        """Write a blob to a path, compared with its digest.
+
+        :raises OrasError: it did not end well
+        """
+        for _ in self._run(["blob", "fetch", *self._flags("--"), "--output", str(path), reference], blobs={path}):
             pass
 
     def _flags(self, prefix: str) -> list[str]:

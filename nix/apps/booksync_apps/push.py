@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TextIO
 
 from booksync_apps.credentials import CredentialsFile, credentials_path
@@ -16,6 +17,7 @@ from booksync_apps.progress import Progress, format_count
 from booksync_apps.publication import plan_publications
 from booksync_apps.reference import parse_target
 from booksync_apps.registry import connect
+from booksync_apps.signature import PASSWORD, load_key
 
 DESCRIPTION = """\
 Push images of this flake, for all their architectures, to a registry.
@@ -58,6 +60,17 @@ def create_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="do not verify the registry's certificate, and use plain HTTP if it does not speak TLS",
     )
+    parser.add_argument(
+        "--no-artifacts",
+        action="store_true",
+        help="the images alone, without bills of materials and provenance: for registries that refuse these",
+    )
+    parser.add_argument(
+        "--sign-key",
+        metavar="FILE",
+        type=Path,
+        help=f"sign each index and manifest with a PEM key (ECDSA, P-256) for cosign; its password is in {PASSWORD}",
+    )
     return parser
 
 
@@ -70,8 +83,11 @@ def push(arguments: Sequence[str], *, environment: Mapping[str, str], output: Te
     target = parse_target(options.target)
     images = load_images(required_path(environment, "BOOKSYNC_IMAGES", app="push"))
     selected = select_images(images, options.images)
+    if options.no_artifacts:
+        selected = [image.without_artifacts() for image in selected]
     publications = plan_publications(images, selected=selected, target=target, tags=options.tags)
     oras = required_path(environment, "BOOKSYNC_ORAS", app="push")
+    key = load_key(options.sign_key, password=environment.get(PASSWORD)) if options.sign_key else None
 
     progress = Progress(errors)
     credentials = CredentialsFile(credentials_path(environment), environment)
@@ -93,6 +109,7 @@ def push(arguments: Sequence[str], *, environment: Mapping[str, str], output: Te
         ),
         credentials=credentials,
         progress=progress,
+        key=key,
     )
     total = delivery.run(publications, output=output)
     progress.line(

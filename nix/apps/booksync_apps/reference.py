@@ -1,13 +1,16 @@
 """Where images are pushed to, in the words of the distribution specification and of Docker's references."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from booksync_apps.errors import UsageError
+from booksync_apps.layout import Image
 
 #: github.com/distribution/reference: domain, path component, tag
 DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
 COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 #: Images that are pushed beside another one, into its repository: the ending of their name becomes the ending of
@@ -37,6 +40,53 @@ class Target:
     def reference(self, name: str) -> str:
         """Return an image's repository with the registry."""
         return f"{self.registry}/{self.repository(name)}"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One image of a registry.
+
+    :param repository: without the registry
+    :param tag, digest: one of them is empty
+    """
+
+    registry: str
+    repository: str
+    tag: str = ""
+    digest: str = ""
+
+    def __str__(self) -> str:
+        return self.with_suffix(self.suffix)
+
+    @property
+    def suffix(self) -> str:
+        """The tag or the digest."""
+        return self.tag or self.digest
+
+    def with_suffix(self, suffix: str) -> str:
+        """Return a reference to something else of the repository, by its digest or tag."""
+        return f"{self.registry}/{self.repository}{'@' if ':' in suffix else ':'}{suffix}"
+
+
+def parse_reference(text: str) -> Reference:
+    """Take `REGISTRY/NAMESPACE/NAME:TAG` apart; the tag is latest where there is neither tag nor digest.
+
+    :raises UsageError: it is written in another way
+    """
+    path, _, digest = text.partition("@")
+    if digest and not DIGEST.fullmatch(digest):
+        raise UsageError(f"{text!r}: {digest!r} is not a digest", way_out="expected sha256: and 64 hex digits")
+    head, slash, last = path.rpartition("/")
+    name, _, tag = last.partition(":")
+    target = parse_target(f"{head}{slash}{name}" if slash else path)
+    if tag:
+        check_tag(tag)
+    return Reference(
+        registry=target.registry,
+        repository=target.namespace,
+        tag="" if digest else tag or "latest",
+        digest=digest,
+    )
 
 
 def parse_target(text: str) -> Target:
@@ -86,3 +136,22 @@ def check_tag(tag: str) -> str:
             f"{tag!r} is not a tag", way_out="expected up to 128 letters, digits, and . _ - after the first"
         )
     return tag
+
+
+def choose_image(images: Mapping[str, Image], reference: Reference) -> Image:
+    """Return the image that a reference should lead to: by the name of its repository, and the ending of its tag.
+
+    A digest has no ending; there it is the image of that digest, else the one without a variant.
+
+    :raises UsageError: there is no image of that name
+    """
+    name = reference.repository.rpartition("/")[2]
+    found = {split_variant(image.name)[1]: image for image in images.values() if split_variant(image.name)[0] == name}
+    if not found:
+        raise UsageError(f"{reference}: there is no image {name!r}", way_out=f"known: {', '.join(sorted(images))}")
+    endings = sorted(found, key=len, reverse=True)
+    for ending in endings:
+        image = found[ending]
+        if reference.digest in image.blobs or (reference.tag and reference.tag.endswith(ending)):
+            return image
+    return found[endings[-1]]

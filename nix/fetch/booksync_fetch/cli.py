@@ -1,4 +1,4 @@
-"""The command line of ``./bootstrap``."""
+"""The commands of ``./bootstrap``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from booksync_fetch.archive import copy_from, copy_to
+from booksync_fetch.arguments import parse_arguments
 from booksync_fetch.build import complete_name, format_table, list_images, run_checks
 from booksync_fetch.cache import default_folder, open_cache, open_lock
 from booksync_fetch.emulation import enter_emulation, is_registered
@@ -28,72 +30,50 @@ from booksync_fetch.update import PARTS, Update
 from booksync_fetch.venv import write_venv
 
 
-def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        prog="./bootstrap",
-        description="Build BookSync's OCI images from an empty machine: fetch what the locks name, then call Nix.",
-        epilog="Downloads are kept in BOOKSYNC_CACHE (default: ~/.cache/booksync). Debian packages come from the "
-        "mirror that apt is set to, or from DEBIAN_MIRROR; wheels and Go modules from where pip and go are set to.",
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    build = commands.add_parser("build", help="fetch, build the images into result/, and print their sizes and digests")
-    build.add_argument("images", nargs="*", metavar="IMAGE", help="only these, as auth or booksync-postgres-arm64")
-    check = commands.add_parser("check", help='fetch, run every check, and end with "N passed, N failed"')
-    check.add_argument(
-        "--long", action="store_true", help="also the long storms, and what needs amd64's 4 GB of CUDA libraries"
-    )
-    fetch = commands.add_parser("fetch", help="fetch all that build and check need")
-    fetch.add_argument("images", nargs="*", metavar="IMAGE", help="only what these images need")
-    update = commands.add_parser("update", help="resolve the locks anew and print what changed")
-    update.add_argument("part", nargs="?", choices=[*PARTS, "all"], default="all", help="default: all")
-    reproduce = commands.add_parser(
-        "reproduce",
-        help="build every step of the images again, compare, and write bench/reproducibility.md",
-        description="Build every step of the images again and compare. Without an option: here, by this machine's Nix.",
-    )
-    reproduce.add_argument("images", nargs="*", metavar="IMAGE", help="only these, as auth or booksync-postgres")
-    way = reproduce.add_mutually_exclusive_group()
-    way.add_argument("--nix", metavar="SUITE", help="by the Nix of a suite of Debian's (trixie, sid), in a root folder")
-    way.add_argument("--builder", metavar="SYSTEM", help="by the other system's builder (aarch64-linux), emulated")
-    reproduce.add_argument("--report", metavar="FILE", type=Path, help="write what came of it there, not into bench/")
-    commands.add_parser("venv", help="make .venv from the locked CPython and wheels, for development")
-    return parser.parse_args(arguments)
-
-
 class Bootstrap:
     """What the commands share.
 
     :param root: the folder of flake.nix
+    :param source: the archive that artifacts come from; empty for the registries
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, source: str = "") -> None:
         self.project = Project(root)
+        self.source = source
         self.system = builder_system()
         self.builder = ARCHITECTURE_OF[self.system]
         open_lock(default_folder()).close()
         self.project.ensure_writable()
         self.nix = Nix(root)
 
-    def fetch(self, attributes: Sequence[str]) -> None:
-        """Put what attributes of the flake are made of into the store."""
+    def fetch(self, attributes: Sequence[str], *, build: bool = True) -> list[str]:
+        """Put what attributes of the flake are made of into the store; return the artifacts' store paths.
+
+        :param build: whether there must be room to build them too
+        """
         artifacts = parse_artifacts(load_locks(self.project.locks))
         derivations = self.nix.load_derivations(attributes)
         tops = [Path(path).name for path in self.nix.find_derivations(attributes)]
         missing = self.nix.find_missing([path for derivation in derivations.values() for path in derivation.outputs])
-        unbuilt = find_unbuilt(derivations, tops, missing)
+        unbuilt = find_unbuilt(derivations, tops, missing) if build else set()
+        wanted = list_wanted(derivations)
+        if self.source:
+            copy_from(self.source, [item.path for item in wanted], self.nix)
         with open_cache(default_folder()) as cache:
             fetch = Fetch(project=self.project, cache=cache, artifacts=artifacts, builder=self.builder)
-            fetch.run(list_wanted(derivations), self.nix, unbuilt=unbuilt)
+            fetch.run(wanted, self.nix, unbuilt=unbuilt)
+        return [item.path for item in wanted]
 
-    def packages(self, names: Sequence[str]) -> list[str]:
+    def packages(self, names: Sequence[str], *, system: str = "") -> list[str]:
         """Return the attributes of images by their names, of all images when there are none."""
-        known = self.nix.list_names(f"packages.{self.system}")
-        return [f"packages.{self.system}.{complete_name(name, known)}" for name in names or ["images"]]
+        packages = f"packages.{system or self.system}"
+        known = self.nix.list_names(packages)
+        return [f"{packages}.{complete_name(name, known)}" for name in names or ["images"]]
 
-    def checks(self, *, long: bool) -> list[str]:
+    def checks(self, *, long: bool, system: str = "") -> list[str]:
         """Return the attributes of the checks."""
-        sets = [f"checks.{self.system}", *([f"longChecks.{self.system}"] if long else [])]
+        system = system or self.system
+        sets = [f"checks.{system}", *([f"longChecks.{system}"] if long else [])]
         return [f"{attribute}.{name}" for attribute in sets for name in self.nix.list_names(attribute)]
 
     def build(self, images: Sequence[str]) -> int:
@@ -101,6 +81,18 @@ class Bootstrap:
         attributes = self.packages(images)
         self.fetch(attributes)
         print(format_table(self.nix.build(attributes, link=self.project.root / "result")))
+        return 0
+
+    def archive(self, url: str, images: Sequence[str]) -> int:
+        """Fetch what builders of both architectures need, copy it to an archive, and print its address."""
+        paths: set[str] = set()
+        for system in ARCHITECTURE_OF:
+            attributes = self.packages(images, system=system)
+            if not images:
+                attributes += self.checks(long=True, system=system)
+            paths.update(self.fetch(attributes, build=False))
+        copy_to(url, sorted(paths), self.nix)
+        print(url)
         return 0
 
     def check(self, *, long: bool) -> int:
@@ -173,7 +165,9 @@ class Bootstrap:
 
 def run(arguments: argparse.Namespace, root: Path) -> int:
     """Run one command and return its exit status."""
-    bootstrap = Bootstrap(root)
+    bootstrap = Bootstrap(root, source=getattr(arguments, "source", None) or "")
+    if arguments.command == "archive":
+        return bootstrap.archive(arguments.url, arguments.images)
     if arguments.command == "build":
         return bootstrap.build(arguments.images)
     if arguments.command == "check":

@@ -174,9 +174,10 @@ def resolve_debian(inputs: dict[str, Any], cache: Cache) -> dict[str, Any]:
     for architecture, index in indexes.items():
         members: set[str] = set()
         for group, wanted in inputs["groups"].items():
-            names = sorted(wanted["roots"])
+            # a kernel's package has the architecture in its name
+            names = sorted(root.format(architecture=architecture) for root in wanted["roots"])
             if wanted.get("closure", True):
-                names = index.close(wanted["roots"], wanted.get("exclude", []))
+                names = index.close(names, wanted.get("exclude", []))
             groups.setdefault(group, {})[architecture] = names
             members.update(names)
         packages[architecture] = {

@@ -209,6 +209,14 @@ class Nix:
                 "its content is not what the lock says; run: ./bootstrap update"
             )
 
+    def copy(self, direction: str, url: str, paths: Sequence[str]) -> None:
+        """Copy store paths to or from another store.
+
+        :param direction: ``--to`` or ``--from``
+        :raises BootstrapError: not all could be copied
+        """
+        self.run("nix", ["copy", direction, url, *paths])
+
     def add_roots(self, folder: Path, paths: Iterable[str]) -> None:
         """Keep store paths from the garbage collector: indirect roots below ``folder``, one a path."""
         folder.mkdir(exist_ok=True)
