@@ -5,7 +5,7 @@
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
 
   outputs =
-    { ... }:
+    { nixpkgs, ... }:
     let
       systems = builtins.attrNames (import ./nix/lib/platforms.nix);
       forSystems =
@@ -23,5 +23,10 @@
       # not of `nix flake check`: they need amd64's CUDA libraries, or time
       longChecks = forSystems (booksync: booksync.longChecks);
       apps = forSystems (booksync: booksync.apps);
+      nixosModules.default = import ./nix/nixos;
+      # forces nixpkgs, and so does nothing else
+      nixosTests = builtins.mapAttrs (system: pkgs: { stack = import ./nix/nixos/test.nix { inherit pkgs; }; }) {
+        inherit (nixpkgs.legacyPackages) x86_64-linux aarch64-linux;
+      };
     };
 }

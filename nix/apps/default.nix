@@ -1,4 +1,4 @@
-# What `nix run .#…` runs. `push` and `load` need every image built, `push-NAME` and `load-NAME` only the one.
+# What `nix run .#…` runs. `push`, `load` and `verify` need every image built, `push-NAME` and its like only the one.
 {
   platform,
   builders,
@@ -7,9 +7,13 @@
 let
   inherit (builtins) attrNames concatMap listToAttrs;
   mkDatabase = import ./mkDatabase.nix { inherit platform builders; };
+  mkUp = import ./mkUp.nix { inherit platform builders; };
+  # the builder's architecture alone
+  imageOf = name: images.byArchitecture.${name}.${platform.architecture};
   ofImages = {
     load = import ./mkLoad.nix { inherit platform builders; };
     push = import ./mkPush.nix { inherit platform builders; };
+    verify = import ./mkVerify.nix { inherit platform builders; };
   };
   toApp = derivation: {
     type = "app";
@@ -30,8 +34,14 @@ let
 in
 listToAttrs (concatMap appsOf (attrNames ofImages))
 // {
-  # the builder's architecture alone
+  archive = toApp (import ./mkArchive.nix { inherit platform builders; });
   database = toApp (mkDatabase {
-    image = images.byArchitecture.booksync-postgres.${platform.architecture};
+    image = imageOf "booksync-postgres";
+  });
+  up = toApp (mkUp {
+    postgres = imageOf "booksync-postgres";
+    auth = imageOf "booksync-api-auth";
+    data = imageOf "booksync-api-data";
+    prediction = imageOf "booksync-api-prediction-onnx";
   });
 }

@@ -1,5 +1,5 @@
 # `.#push` against a real registry on loopback: its errors with tiny images, and the light images of the flake as they are;
-# `.#load` into stand-ins of container engines; `.#database` with the image that it runs.
+# `.#load` into stand-ins of container engines; `.#database` and `.#up` with the images that they run.
 {
   platform,
   builders,
@@ -13,6 +13,8 @@ let
 
   mkPush = import ../apps/mkPush.nix { inherit platform builders; };
   mkDatabase = import ../apps/mkDatabase.nix { inherit platform builders; };
+  mkUp = import ../apps/mkUp.nix { inherit platform builders; };
+  imageOf = name: images.byArchitecture.${name}.${platform.architecture};
   command = program: toJSON (builders.debianCommand testTools "usr/bin/${program}");
 
   # two checks, so that only one of them waits for images
@@ -29,7 +31,7 @@ let
       sources = {
         "pyproject.toml" = ../../pyproject.toml;
         "nix/apps/booksync_apps" = ../apps/booksync_apps;
-        "tests/lib" = ../../tests/lib;
+        "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;
         "tests/apps" = ../../tests/apps;
       };
       pythonPath = [
@@ -57,13 +59,40 @@ in
       "test"
       "auth"
     ];
-    env.BOOKSYNC_DATABASE = "${
-      mkDatabase { image = images.byArchitecture.booksync-postgres.${platform.architecture}; }
-    }/bin/database";
+    env.BOOKSYNC_DATABASE = "${mkDatabase { image = imageOf "booksync-postgres"; }}/bin/database";
+  };
+  apps-up = mkCheck {
+    name = "apps-up";
+    tests = [
+      "up_parts"
+      "up_refusals"
+      "up"
+    ];
+    env = {
+      BOOKSYNC_BWRAP = command "bwrap";
+      BOOKSYNC_UP = "${
+        mkUp {
+          postgres = imageOf "booksync-postgres";
+          auth = imageOf "booksync-api-auth";
+          data = imageOf "booksync-api-data";
+          prediction = imageOf "booksync-api-prediction-onnx";
+        }
+      }/bin/up";
+    };
+  };
+  apps-archive = mkCheck {
+    name = "apps-archive";
+    tests = [ "archive_app" ];
+    env.BOOKSYNC_ARCHIVE = "${
+      import ../apps/mkArchive.nix { inherit platform builders; }
+    }/bin/archive";
   };
   apps-load = mkCheck {
     name = "apps-load";
-    tests = [ "load" ];
+    tests = [
+      "load"
+      "stream"
+    ];
   };
   registry-push-faults = mkCheck {
     name = "registry-push-faults";
@@ -71,6 +100,9 @@ in
       "parts"
       "push"
       "failures"
+      "push_artifacts"
+      "tree_difference"
+      "verify"
     ];
   };
   registry-push-pull = mkCheck {
@@ -78,6 +110,12 @@ in
     tests = [
       "command"
       "images"
+      "signatures"
+    ];
+    # cryptography, as the services have it
+    groups = [
+      "test"
+      "auth"
     ];
     env = {
       BOOKSYNC_PUSH = "${mkPush { images = builtins.head light; }}/bin/push";

@@ -97,6 +97,38 @@ class TinyImages:
         self.digests[name] = {"version": self.version, **index, "architectures": architectures}
         (self.directory / "digests.json").write_bytes(encode(self.digests))
 
+    def add_artifact(self, name: str, *, about: str, artifact_type: str, document: bytes) -> Json:
+        """Add an artifact about one architecture of an image; return its descriptor."""
+        blobs = self.directory / name / "blobs/sha256"
+        manifest = encode(
+            {
+                "schemaVersion": 2,
+                "mediaType": f"{MEDIA}manifest.v1+json",
+                "artifactType": artifact_type,
+                "config": {"mediaType": "application/vnd.oci.empty.v1+json", **self._write(blobs, b"{}")},
+                "layers": [
+                    {
+                        "mediaType": artifact_type,
+                        **self._write(blobs, document),
+                        "annotations": {"org.opencontainers.image.title": "document.json"},
+                    }
+                ],
+                "subject": {
+                    "mediaType": f"{MEDIA}manifest.v1+json",
+                    **self.digests[name]["architectures"][about]["manifest"],
+                },
+            }
+        )
+        entry = {
+            "mediaType": f"{MEDIA}manifest.v1+json",
+            **self._write(blobs, manifest),
+            "artifactType": artifact_type,
+        }
+        path = self.directory / name / "referrers.json"
+        known = json.loads(path.read_text())["manifests"] if path.exists() else []
+        path.write_bytes(encode({"schemaVersion": 2, "manifests": [*known, entry]}))
+        return entry
+
     def blob_size(self, *names: str) -> int:
         """Return the bytes of the blobs of some images, each blob counted once."""
         found = {path.name: path for name in names for path in (self.directory / name / "blobs/sha256").iterdir()}

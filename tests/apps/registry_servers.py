@@ -4,9 +4,11 @@ import json
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from booksync_apps.registry import MANIFEST_TYPES
 from booksync_testing.certificate import CERTIFICATE, KEY
 
 START_LIMIT_S = 30
@@ -57,6 +59,13 @@ class DockerRegistry:
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    def fetch(self, path: str) -> bytes:
+        """Return what it answers: `family/NAME/manifests/TAG`, `family/NAME/blobs/DIGEST`."""
+        request = urllib.request.Request(f"http://{self.address}/v2/{path}", headers={"Accept": MANIFEST_TYPES})
+        with urllib.request.urlopen(request) as answer:  # noqa: S310
+            content: bytes = answer.read()
+            return content
 
     def tags(self, repository: str) -> list[str]:
         """List a repository's tags, from its storage."""

@@ -147,22 +147,35 @@ def test_data_outlive_it_and_nothing_is_unpacked_twice(directory: Path, port: in
         auth = database.addresses["DATABASE_URL", "auth"]
         asyncio.run(run(auth, "CREATE TABLE kept AS SELECT 42 AS x", "SELECT 1"))
         assert database.end() == 0
-    (root,) = directory.glob("root-*")
+    (root,) = directory.glob("roots/*")
     before = root.stat().st_ctime_ns
     with start(directory, port) as database:
         assert asyncio.run(run(auth, "SELECT x FROM kept")) == 42
         assert database.end() == 0
-    assert [path.stat().st_ctime_ns for path in directory.glob("root-*")] == [before]
+    assert [path.stat().st_ctime_ns for path in directory.glob("roots/*")] == [before]
 
 
 def test_an_image_that_was_half_unpacked_or_is_old_is_replaced(tmp_path: Path, port: int) -> None:
     directory = tmp_path / "database"
-    for name in ("partial", "root-0123456789ab"):
-        (directory / name / "usr").mkdir(parents=True)
+    stale = [
+        directory / name for name in ("layers/partial-01234567", "layers/01234567", "roots/partial-01", "roots/01")
+    ]
+    for path in stale:
+        (path / "usr").mkdir(parents=True)
     with start(directory, port) as database:
         assert database.end() == 0
-    assert sorted(path.name.partition("-")[0] for path in directory.iterdir()) == ["data", "root"]
-    assert not (directory / "root-0123456789ab").exists()
+    assert not [path for path in stale if path.exists()]
+    assert len(list(directory.glob("roots/*"))) == 1
+
+
+def test_two_never_serve_one_directory(directory: Path, port: int) -> None:
+    with start(directory, port) as database:
+        other = subprocess.run(
+            [program(), "--port", "1", "--directory", str(directory)], capture_output=True, text=True, check=False
+        )
+        assert (other.returncode, other.stdout) == (1, "")
+        assert f"{directory} is in use by process {database.process.pid}" in other.stderr
+        assert database.end() == 0
 
 
 def test_a_port_that_is_taken_ends_it(directory: Path, port: int) -> None:

@@ -43,6 +43,16 @@ def blob_sizes(entry: dict[str, Any]) -> dict[str, int]:
     return {part["digest"]: part["size"] for part in parts}
 
 
+def artifact_sizes(directory: Path, digests: dict[str, Any]) -> dict[str, int]:
+    """Return digest -> bytes of all artifacts about the images."""
+    return {
+        f"sha256:{blob.name}": blob.stat().st_size
+        for name in digests
+        for blob in (directory / name / "blobs/sha256").iterdir()
+        if f"sha256:{blob.name}" not in blob_sizes(digests[name])
+    }
+
+
 def test_the_images_are_pushed_and_pulled_with_equal_digests(
     pusher: Pusher,
     digests: dict[str, Any],
@@ -53,14 +63,15 @@ def test_the_images_are_pushed_and_pulled_with_equal_digests(
 ) -> None:
     first = pusher(f"{proxy.address}/booksync")
     assert first.code == 0, first.errors
-    assert first.sent == proxy.body_bytes
+    # this registry does not list referrers by itself: oras keeps the lists under tags, and says nothing of them
+    lists = sum(request.size for request in proxy.received if "/manifests/sha256-" in request.path)
+    assert first.sent == proxy.body_bytes - lists
 
     # every blob once, whatever number of images has it; each tag sends its index again, manifests are no blobs
-    blobs: dict[str, int] = {}
+    blobs = artifact_sizes(Path(pusher.environment["BOOKSYNC_IMAGES"]), digests)
     again = 0
     for entry in digests.values():
-        sizes = blob_sizes(entry)
-        blobs |= sizes
+        blobs |= blob_sizes(entry)
         again += 2 * entry["size"]
     assert first.sent == sum(blobs.values()) + again
 

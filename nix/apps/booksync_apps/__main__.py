@@ -3,10 +3,17 @@
 import os
 import sys
 
-from booksync_apps import database, load, push
+from booksync_apps import database, load, push, stream, up, verify
 from booksync_apps.errors import EXIT_USAGE
 
-APPS = {"database": database.main, "load": load.main, "push": push.main}
+APPS = {
+    "database": database.main,
+    "load": load.main,
+    "push": push.main,
+    "stream": stream.main,
+    "up": up.main,
+    "verify": verify.main,
+}
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from booksync_apps.errors import EXIT_INTERRUPTED, EXIT_USAGE, AppError
+from booksync_apps.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, AppError
 
 
 def run_to_end(name: str, run: Callable[[], int], *, interrupted: str) -> int:
@@ -16,6 +16,9 @@ def run_to_end(name: str, run: Callable[[], int], *, interrupted: str) -> int:
     except AppError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:  # of this machine, and its text says of which file
+        print(f"{name}: {error}", file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return EXIT_INTERRUPTED

@@ -1,40 +1,28 @@
-"""Run a server in bubblewrap until ^C, which shuts it down in order."""
+"""Run one server in bubblewrap until ^C, which shuts it down in order."""
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
+import asyncio
 from collections.abc import Sequence
 
-#: What ends the app: ^C, `kill`, a terminal that is closed.
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from booksync_apps.container import Container
+from booksync_apps.image import Image
+from booksync_apps.interrupts import Interrupts
 
 
-def serve(command: Sequence[str], *, bubblewrap: Sequence[str], stop_signal: signal.Signals) -> int:
-    """Run a server until it ends, and return its exit code.
+def serve(words: Sequence[str], *, image: Image, bubblewrap: Sequence[str]) -> int:
+    """Run a server until it ends, and return its exit code; a second ^C kills it.
 
-    It is in a process group of its own: bubblewrap would end of ^C at once, and the server with it as by a power
-    failure. The first ^C shuts the server down, a second one kills it.
-
-    :param command: bubblewrap's options and the server's words, which become the sandbox's first process
-    :param stop_signal: what the server gets for ^C
+    :param words: as of build_words
     """
-    read_end, write_end = os.pipe()
-    words = [*bubblewrap, "--as-pid-1", "--info-fd", str(write_end), *command]
-    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, pass_fds=[write_end], process_group=0)
-    os.close(write_end)
-    servers: list[int] = []
+    return asyncio.run(run_server(words, image=image, bubblewrap=bubblewrap))
 
-    def end(*_: object) -> None:
-        if not servers:
-            process.kill()
-        while servers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(servers.pop(), stop_signal)
 
-    for number in ENDING:
-        signal.signal(number, end)
-    with os.fdopen(read_end) as information, contextlib.suppress(ValueError):  # nothing, if there never was a sandbox
-        servers.append(json.load(information)["child-pid"])
-    return process.wait()
+async def run_server(words: Sequence[str], *, image: Image, bubblewrap: Sequence[str]) -> int:
+    """Do what `serve` does."""
+    interrupts = Interrupts()
+    container = await Container.start(words, bubblewrap=bubblewrap, stop_signal=image.stop_signal)
+    ended = asyncio.create_task(container.process.wait())
+    interrupted = asyncio.create_task(interrupts.end.wait())
+    await asyncio.wait({ended, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+    interrupted.cancel()
+    await container.end(limit=None, hurry=interrupts.hurry)
+    return await ended

@@ -1,0 +1,28 @@
+# The NixOS module: evaluated with a stand-in of nixpkgs' module system, and its own script run.
+{ platform, builders }:
+let
+  failures = import ../../tests/nix/report.nix { inherit (platform) system; };
+in
+{
+  nixos-secrets = builders.mkPytest {
+    name = "nixos-secrets";
+    tests = [ "tests/nixos/test_secrets.py" ];
+    sources = {
+      "pyproject.toml" = ../../pyproject.toml;
+      "nix/nixos" = ../nixos;
+      "tests/nixos" = ../../tests/nixos;
+    };
+    env.BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
+  };
+  nixos-module = derivation {
+    name = "nixos-module";
+    inherit (platform) system;
+    builder = "${builders.busybox}/bin/busybox";
+    failures = builtins.concatStringsSep "\n" failures;
+    args = [
+      "sh"
+      "-c"
+      "if test -n \"$failures\"; then echo \"$failures\"; exit 1; fi; echo passed > $out"
+    ];
+  };
+}

@@ -1,0 +1,45 @@
+# Backups by deploy/scripts, which verify what they have saved.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.services.booksync;
+  backend = config.virtualisation.oci-containers.backend;
+  directory =
+    if cfg.backup.directory == null then "${cfg.dataDir}/backups" else cfg.backup.directory;
+in
+{
+  config = lib.mkIf (cfg.enable && cfg.backup.enable) {
+    systemd.tmpfiles.rules = [ "d ${directory} 0700 root root -" ];
+    systemd.services.booksync-backup = {
+      description = "Backup of BookSync's database";
+      inherit (cfg.backup) startAt;
+      requires = [ "${backend}-booksync-postgres.service" ];
+      after = [ "${backend}-booksync-postgres.service" ];
+      path = [ config.virtualisation.${backend}.package ];
+      environment = {
+        CONTAINER_ENGINE = backend;
+        KEEP_DAYS = toString cfg.backup.keepDays;
+        KEEP_COUNT = toString cfg.backup.keepCount;
+      };
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = "${pkgs.bash}/bin/bash ${../../deploy/scripts}/backup.sh ${directory}";
+        UMask = "0077";
+        Nice = 10;
+        IOSchedulingClass = "idle";
+        TimeoutStartSec = "2h";
+        ProtectHome = true;
+        NoNewPrivileges = true;
+      };
+    };
+    systemd.timers.booksync-backup.timerConfig = {
+      # a machine that was off makes it when it is on again
+      Persistent = true;
+      RandomizedDelaySec = "15min";
+    };
+  };
+}

@@ -1,0 +1,11 @@
+# services.booksync: BookSync on NixOS, as containers of docker or podman. What is not in options.nix is decided here.
+{
+  imports = [
+    ./options.nix
+    ./containers.nix
+    ./secrets.nix
+    ./network.nix
+    ./nginx.nix
+    ./backup.nix
+  ];
+}

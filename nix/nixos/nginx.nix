@@ -1,0 +1,78 @@
+# One address with TLS: each API below its name, and what only one of them has also where the API itself has it.
+{
+  config,
+  lib,
+  ...
+}:
+let
+  cfg = config.services.booksync;
+  hasTls = cfg.nginx.acme || cfg.nginx.certificate != null;
+  to = name: "http://127.0.0.1:${toString cfg.${name}.port}";
+
+  proxied = address: {
+    proxyPass = address;
+    recommendedProxySettings = true;
+    extraConfig = ''
+      client_max_body_size 8m;
+      proxy_set_header X-Request-ID $request_id;
+    '';
+  };
+  # files of any length, streamed both ways; of expressions the first that matches is taken
+  streamed = address: {
+    priority = 900;
+    proxyPass = address;
+    recommendedProxySettings = true;
+    extraConfig = ''
+      client_max_body_size 0;
+      proxy_request_buffering off;
+      proxy_buffering off;
+      proxy_read_timeout 1h;
+    '';
+  };
+in
+{
+  config = lib.mkIf (cfg.enable && cfg.nginx.enable) {
+    assertions = [
+      {
+        assertion = (cfg.nginx.certificate == null) == (cfg.nginx.certificateKey == null);
+        message = "services.booksync.nginx: certificate and certificateKey belong together";
+      }
+      {
+        assertion = !(cfg.nginx.acme && cfg.nginx.certificate != null);
+        message = "services.booksync.nginx: either acme or a certificate";
+      }
+      {
+        assertion = cfg.listenAddress == "127.0.0.1" || cfg.listenAddress == "0.0.0.0";
+        message = "services.booksync.listenAddress: nginx asks the APIs at 127.0.0.1, so that has to be among their addresses";
+      }
+    ];
+
+    services.nginx = {
+      enable = true;
+      virtualHosts.${cfg.nginx.hostName} = {
+        forceSSL = hasTls;
+        locations = {
+          "/auth/" = proxied "${to "auth"}/";
+          "/data/" = proxied "${to "data"}/";
+          "/predict/" = proxied "${to "prediction"}/";
+          "= /auth/metrics".return = "404";
+          "= /data/metrics".return = "404";
+          "= /predict/metrics".return = "404";
+          "~ ^/api/v1/(volume-extra/(import|export)|me/volumes/export)$" = streamed (to "data");
+          "/data/api/v1/volume-extra/import" = streamed "${to "data"}/api/v1/volume-extra/import";
+          "/data/api/v1/volume-extra/export" = streamed "${to "data"}/api/v1/volume-extra/export";
+          "~ ^/(api/v1/(auth|users|mangacollec|api-keys)|users)(/|$)" = proxied (to "auth");
+          "~ ^/api/v1/(volume-extra|me/volumes|me/stats)(/|$)" = proxied (to "data");
+          "~ ^/(api/v1/(predict|predictions|similar|recommendations|embeddings|jobs|models)|predictions)(/|$)" =
+            proxied (to "prediction");
+          "= /predict" = proxied (to "prediction");
+        };
+      }
+      // lib.optionalAttrs cfg.nginx.acme { enableACME = true; }
+      // lib.optionalAttrs (cfg.nginx.certificate != null) {
+        sslCertificate = cfg.nginx.certificate;
+        sslCertificateKey = cfg.nginx.certificateKey;
+      };
+    };
+  };
+}

@@ -1,0 +1,35 @@
+# Secrets that are made once: a file of variables for each container, which only root can read.
+{
+  config,
+  lib,
+  ...
+}:
+let
+  cfg = config.services.booksync;
+  folder = "${cfg.dataDir}/secrets";
+in
+{
+  config = lib.mkIf (cfg.enable && cfg.generateSecrets) {
+    systemd.services.booksync-secrets = {
+      description = "Secrets of BookSync, made on the first start";
+      environment = {
+        SECRETS = folder;
+        # where passwords that are made anew would lock everybody out
+        DATABASE = "${cfg.dataDir}/postgres";
+      };
+      script = builtins.readFile ./secrets.sh;
+      serviceConfig = {
+        Type = "oneshot";
+        RemainAfterExit = true;
+        UMask = "0077";
+        ProtectSystem = "strict";
+        ReadWritePaths = [ cfg.dataDir ];
+        ProtectHome = true;
+        PrivateTmp = true;
+        PrivateDevices = true;
+        PrivateNetwork = true;
+        NoNewPrivileges = true;
+      };
+    };
+  };
+}

@@ -1,0 +1,145 @@
+"""How the tests run `nix run .#up`: the flake's program in a folder of their own, on ports that nobody has."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+LOOPBACK = "127.0.0.1"
+SERVICES = ("postgres", "auth", "data", "prediction")
+
+#: Seconds; a builder may be slow, and emulated.
+START_LIMIT_S = 300
+END_LIMIT_S = 120
+
+
+def program() -> str:
+    return os.environ.get("BOOKSYNC_UP") or pytest.fail("BOOKSYNC_UP: bin/up of `.#apps` is not set")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback that nobody has."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((LOOPBACK, 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = START_LIMIT_S) -> None:
+    """Look again and again."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, what
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class App:
+    """The program, and one folder.
+
+    :param prefix: words before the program's
+    """
+
+    directory: Path
+    ports: Mapping[str, int]
+    prefix: tuple[str, ...] = ()
+
+    @property
+    def up(self) -> list[str]:
+        """Return the words that start the stack."""
+        return [word for name, port in self.ports.items() for word in ("--port", f"{name}={port}")]
+
+    @property
+    def log(self) -> str:
+        """Return what was kept of what the services said."""
+        path = self.directory / "stack.log"
+        return path.read_text() if path.exists() else ""
+
+    def words(self, *arguments: str) -> list[str]:
+        return [*self.prefix, program(), "--directory", str(self.directory), *arguments]
+
+    def __call__(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the program to its end."""
+        return subprocess.run(
+            self.words(*arguments),
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_LIMIT_S,
+        )
+
+    @contextmanager
+    def begin(self) -> Iterator["Running"]:
+        """Start the stack in the foreground, for the time of the block."""
+        errors = self.directory.with_suffix(".errors")
+        with errors.open("w") as stderr:
+            process = subprocess.Popen(
+                self.words(*self.up),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                start_new_session=True,
+                # as from a terminal: a job in the background ignores SIGINT, and so would all that it starts
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread runs here
+            )
+        try:
+            yield Running(process, errors)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+@dataclass(frozen=True)
+class Running:
+    """The program in the foreground."""
+
+    process: subprocess.Popen[str]
+    _errors: Path
+
+    @property
+    def errors(self) -> str:
+        """Return what it has said on standard error."""
+        return self._errors.read_text()
+
+    def wait_until_ready(self) -> list[str]:
+        """Return what it says where everything is."""
+        assert self.process.stdout is not None
+        lines = [self.process.stdout.readline() for _ in range(2 + len(SERVICES))]
+        assert lines[0] == "BookSync is ready:\n", self.errors
+        return lines[1:]
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Do what ^C does, to the whole group as a terminal does, and return the exit code."""
+        os.killpg(self.process.pid, number)
+        return self.process.wait(END_LIMIT_S)
+
+    def first_processes(self) -> dict[int, str]:
+        """Return the processes that this one has started, and theirs: id -> words."""
+        found = {}
+        todo = [self.process.pid]
+        while todo:
+            pid = todo.pop()
+            try:
+                children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+                found[pid] = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+            except OSError:  # it has just ended
+                continue
+            todo += children
+        del found[self.process.pid]
+        return found

@@ -1,0 +1,400 @@
+# services.booksync makes the containers, units and rules that it says, and refuses what cannot work:
+# [ { name, expr, expected } ]. `modules` is our stand-in, or has nixpkgs' own `lib` (realModules.nix).
+{
+  system,
+  modules ? import ./modules.nix,
+}:
+let
+  inherit (modules) lib;
+  pkgs = {
+    stdenv.hostPlatform = { inherit system; };
+    bash = "/bash";
+  };
+  machineOf =
+    settings:
+    modules.evaluate {
+      arguments = { inherit lib pkgs; };
+      modules = [
+        ./machine.nix
+        ../../nix/nixos
+        settings
+      ];
+    };
+  booksync = settings: machineOf { services.booksync = { enable = true; } // settings; };
+  fails = expr: !(builtins.tryEval (builtins.deepSeq expr true)).success;
+  # what the operator is told
+  refusalsOf =
+    machine: map (each: each.message) (builtins.filter (each: !each.assertion) machine.assertions);
+  containersOf = machine: machine.virtualisation.oci-containers.containers;
+
+  plain = booksync { };
+  containers = containersOf plain;
+  auth = containers.booksync_auth_api;
+  postgres = containers.booksync-postgres;
+  names = [
+    "booksync-api-data"
+    "booksync-api-prediction"
+    "booksync-postgres"
+    "booksync_auth_api"
+  ];
+  digest = "registry.example/family/booksync-api-auth@sha256:${builtins.concatStringsSep "" (builtins.genList (_: "0") 64)}";
+  tls = booksync {
+    openFirewall = true;
+    nginx = {
+      enable = true;
+      certificate = "/tls/certificate.pem";
+      certificateKey = "/tls/key.pem";
+    };
+  };
+  host = tls.services.nginx.virtualHosts."booksync.home";
+  saved = booksync { backup.enable = true; };
+  has = option: container: builtins.elem option container.extraOptions;
+in
+[
+  {
+    name = "a machine without it has nothing of it";
+    expr = builtins.deepSeq (machineOf { }) [
+      (builtins.attrNames (containersOf (machineOf { })))
+      (builtins.attrNames (machineOf { }).systemd.services)
+      (machineOf { }).systemd.tmpfiles.rules
+    ];
+    expected = [
+      [ ]
+      [ ]
+      [ ]
+    ];
+  }
+  {
+    name = "enable is enough, and nothing is refused";
+    expr = [
+      (refusalsOf plain)
+      (builtins.attrNames containers)
+      (builtins.deepSeq plain.systemd.services true)
+    ];
+    expected = [
+      [ ]
+      names
+      true
+    ];
+  }
+  {
+    name = "every container is read-only, without capabilities, bounded, in the stack's own network";
+    expr =
+      builtins.filter
+        (option: !builtins.all (name: has option containers.${name}) names)
+        [
+          "--read-only"
+          "--cap-drop=ALL"
+          "--security-opt=no-new-privileges"
+          "--pids-limit=256"
+          "--network=booksync-network"
+        ];
+    expected = [ ];
+  }
+  {
+    name = "memory, processors and time to end are what was said";
+    expr =
+      let
+        machine = containersOf (booksync {
+          postgres.memory = "2g";
+          auth.cpus = "1.5";
+        });
+      in
+      [
+        (has "--memory=2g" machine.booksync-postgres)
+        (has "--stop-timeout=120" machine.booksync-postgres)
+        (has "--memory=384m" machine.booksync_auth_api)
+        (has "--cpus=1.5" machine.booksync_auth_api)
+        (builtins.any (option: builtins.match "--cpus.*" option != null) machine.booksync-postgres.extraOptions)
+      ];
+    expected = [
+      true
+      true
+      true
+      true
+      false
+    ];
+  }
+  {
+    name = "the flake's images are loaded, each under a name that changes with it";
+    expr = map (container: [
+      (builtins.match "booksync-[a-z-]+:[0-9a-z]{32}" container.image != null)
+      container.imageStream.type
+    ]) (builtins.attrValues containers);
+    expected = map (_: [
+      true
+      "derivation"
+    ]) names;
+  }
+  {
+    name = "an image of a registry is one by digest, and none is loaded then";
+    expr =
+      let
+        container = (containersOf (booksync { auth.image = digest; })).booksync_auth_api;
+      in
+      [
+        container.image
+        container.imageStream
+        (fails (containersOf (booksync { auth.image = "booksync-api-auth:latest"; })).booksync_auth_api.image)
+      ];
+    expected = [
+      digest
+      null
+      true
+    ];
+  }
+  {
+    name = "the database is nobody's to reach but the containers', and keeps its data";
+    expr = [
+      postgres.ports
+      postgres.volumes
+      (builtins.elem "d /var/lib/booksync/postgres 0700 999 999 -" plain.systemd.tmpfiles.rules)
+    ];
+    expected = [
+      [ ]
+      [ "/var/lib/booksync/postgres:/var/lib/postgresql/data" ]
+      true
+    ];
+  }
+  {
+    name = "the APIs are reached from this machine alone, until it is said otherwise";
+    expr = [
+      auth.ports
+      plain.networking.firewall.allowedTCPPorts
+      (refusalsOf (booksync { openFirewall = true; }))
+    ];
+    expected = [
+      [ "127.0.0.1:8000:8000" ]
+      [ ]
+      [ "services.booksync.openFirewall: the APIs listen on 127.0.0.1 alone; set listenAddress, or enable nginx" ]
+    ];
+  }
+  {
+    name = "other ports are published and opened";
+    expr =
+      let
+        machine = booksync {
+          openFirewall = true;
+          listenAddress = "0.0.0.0";
+          auth.port = 9000;
+        };
+      in
+      [
+        (containersOf machine).booksync_auth_api.ports
+        machine.networking.firewall.allowedTCPPorts
+        (refusalsOf machine)
+        (fails (containersOf (booksync { auth.port = 65536; })).booksync_auth_api.ports)
+      ];
+    expected = [
+      [ "0.0.0.0:9000:8000" ]
+      [
+        9000
+        8001
+        8002
+      ]
+      [ ]
+      true
+    ];
+  }
+  {
+    name = "secrets come from files: those that are made here, then the operator's";
+    expr =
+      let
+        machine = booksync { auth.environmentFiles = [ "/run/secrets/auth.env" ]; };
+      in
+      [
+        (containersOf machine).booksync_auth_api.environmentFiles
+        machine.systemd.services.booksync-secrets.environment
+        (builtins.elem "booksync-secrets.service"
+          machine.systemd.services.podman-booksync_auth_api.requires
+        )
+      ];
+    expected = [
+      [
+        "/var/lib/booksync/secrets/auth.env"
+        "/run/secrets/auth.env"
+      ]
+      {
+        DATABASE = "/var/lib/booksync/postgres";
+        SECRETS = "/var/lib/booksync/secrets";
+      }
+      true
+    ];
+  }
+  {
+    name = "without secrets that are made here, each service's files are asked for";
+    expr =
+      let
+        machine = booksync {
+          generateSecrets = false;
+          auth.environmentFiles = [ "/run/secrets/auth.env" ];
+        };
+      in
+      [
+        (builtins.length (refusalsOf machine))
+        (machine.systemd.services ? booksync-secrets)
+        machine.systemd.services.podman-booksync_auth_api.requires
+      ];
+    expected = [
+      3
+      false
+      [ "booksync-network.service" ]
+    ];
+  }
+  {
+    name = "an operator's variables win";
+    expr =
+      let
+        machine = booksync {
+          auth.environment = {
+            JWT_EXPIRE_MINUTES = "15";
+            ENVIRONMENT = "staging";
+          };
+        };
+      in
+      (containersOf machine).booksync_auth_api.environment;
+    expected = {
+      APP_DEBUG = "false";
+      ENVIRONMENT = "staging";
+      JWT_EXPIRE_MINUTES = "15";
+    };
+  }
+  {
+    name = "with nginx there is one address, with TLS, and its clients are known by their own";
+    expr = [
+      (refusalsOf tls)
+      tls.networking.firewall.allowedTCPPorts
+      host.forceSSL
+      host.sslCertificate
+      host.locations."/predict/".proxyPass
+      host.locations."= /auth/metrics".return
+      (containersOf tls).booksync_auth_api.environment.FORWARDED_ALLOW_IPS
+    ];
+    expected = [
+      [ ]
+      [
+        80
+        443
+      ]
+      true
+      "/tls/certificate.pem"
+      "http://127.0.0.1:8002/"
+      "404"
+      "172.30.85.1"
+    ];
+  }
+  {
+    name = "a certificate without its key, or beside acme, is refused";
+    expr = [
+      (builtins.length (
+        refusalsOf (booksync {
+          nginx = {
+            enable = true;
+            certificate = "/tls/certificate.pem";
+          };
+        })
+      ))
+      (builtins.length (
+        refusalsOf (booksync {
+          nginx = {
+            enable = true;
+            acme = true;
+            certificate = "/tls/certificate.pem";
+            certificateKey = "/tls/key.pem";
+          };
+        })
+      ))
+    ];
+    expected = [
+      1
+      1
+    ];
+  }
+  {
+    name = "backups are made at night, by the engine that runs";
+    expr =
+      let
+        unit = saved.systemd.services.booksync-backup;
+      in
+      [
+        (plain.systemd.services ? booksync-backup)
+        unit.startAt
+        unit.environment
+        (builtins.match "/bash/bin/bash .*/backup.sh /var/lib/booksync/backups" unit.serviceConfig.ExecStart != null)
+        saved.systemd.timers.booksync-backup.timerConfig.Persistent
+      ];
+    expected = [
+      false
+      "*-*-* 03:15:00"
+      {
+        CONTAINER_ENGINE = "podman";
+        KEEP_COUNT = "7";
+        KEEP_DAYS = "30";
+      }
+      true
+      true
+    ];
+  }
+  {
+    name = "with docker units are docker's, and wait for it";
+    expr =
+      let
+        machine = machineOf {
+          services.booksync.enable = true;
+          virtualisation.oci-containers.backend = "docker";
+        };
+      in
+      [
+        (builtins.attrNames machine.systemd.services)
+        machine.systemd.services.booksync-network.requires
+      ];
+    expected = [
+      [
+        "booksync-network"
+        "booksync-secrets"
+        "docker-booksync-api-data"
+        "docker-booksync-api-prediction"
+        "docker-booksync-postgres"
+        "docker-booksync_auth_api"
+      ]
+      [ "docker.service" ]
+    ];
+  }
+  {
+    name = "what no option is for is refused, and so is a value of another type";
+    expr = [
+      (fails (booksync { unheard = true; }).services.booksync.unheard)
+      (fails (booksync { auth.colour = "blue"; }).services.booksync.auth.port)
+      (fails (machineOf { services.other.enable = true; }).assertions)
+      (fails (booksync { subnet = "house"; }).systemd.services.booksync-network.script)
+      (fails (booksync { auth.memory = "much"; }).services.booksync.auth.memory)
+    ];
+    expected = [
+      true
+      true
+      true
+      true
+      true
+    ];
+  }
+  {
+    name = "every option says what it is for";
+    expr =
+      let
+        undocumented =
+          path: options:
+          builtins.concatMap (
+            name:
+            let
+              value = options.${name};
+            in
+            if value._type or "" == "option" then
+              (if value ? description && value ? type then [ ] else [ "${path}.${name}" ])
+            else
+              undocumented "${path}.${name}" value
+          ) (builtins.attrNames options);
+      in
+      undocumented "services" (import ../../nix/nixos/options.nix { inherit lib; }).options.services;
+    expected = [ ];
+  }
+]
