@@ -1,0 +1,115 @@
+# The images in a container engine of a virtual machine: run by the guide's own lines and by deploy/, and broken there.
+{
+  platform,
+  builders,
+  images,
+}:
+let
+  inherit (builtins) listToAttrs;
+  release = import ../images/release.nix;
+
+  # in this order: each leaves the machine as the next one expects it
+  guide = [
+    "loading"
+    "guide"
+  ];
+  # what takes most of an hour where a processor is emulated
+  deployment = [
+    "family_day"
+    "hardening"
+    "isolation"
+    "busy"
+    "health"
+    "services_killed"
+    "database_killed"
+    "disk_full"
+    "upgrade"
+    "backup"
+    "power_cut"
+    # what all of these have sent
+    "no_network"
+  ];
+
+  layoutsOf =
+    architecture:
+    builders.mkImages {
+      name = "images-stack-${architecture}";
+      inherit (release) version;
+      images = listToAttrs (
+        map
+          (name: {
+            inherit name;
+            value = {
+              architectures = [ images.byArchitecture.${name}.${architecture} ];
+              annotations = { };
+            };
+          })
+          [
+            "booksync-api-auth"
+            "booksync-api-data"
+            "booksync-api-prediction-onnx"
+            "booksync-postgres"
+          ]
+      );
+    };
+
+  mkStack =
+    {
+      name,
+      architecture,
+      scenarios,
+    }:
+    builders.mkPytest {
+      inherit name;
+      tests = map (scenario: "tests/stack/test_${scenario}.py") scenarios;
+      sources = {
+        "pyproject.toml" = ../../pyproject.toml;
+        "nix/apps/booksync_apps" = ../apps/booksync_apps;
+        "tests/lib" = ../../tests/lib;
+        "tests/stack" = ../../tests/stack;
+        "deploy" = ../../deploy;
+        "docs/guide.fr.md" = ../../docs/guide.fr.md;
+        "services/common/tests/lib" = ../../services/common/tests/lib;
+      };
+      pythonPath = [
+        "nix/apps"
+        "tests/lib"
+        "services/common/tests/lib"
+      ];
+      env = {
+        BOOKSYNC_ARCH = architecture;
+        BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
+        BOOKSYNC_IMAGES = layoutsOf architecture;
+        BOOKSYNC_VERSION = release.version;
+        BOOKSYNC_VM = builders.mkVm { inherit architecture; };
+        BOOKSYNC_VM_TOOLS = builders.vmTools;
+      };
+    };
+in
+{
+  checks.stack-vm = mkStack {
+    name = "stack-vm";
+    inherit (platform) architecture;
+    scenarios = guide;
+  };
+  longChecks = {
+    stack-vm-long = mkStack {
+      name = "stack-vm-long";
+      inherit (platform) architecture;
+      scenarios = guide ++ deployment;
+    };
+  }
+  # a day on a machine of the other architecture, from its kernel up
+  // listToAttrs (
+    map (architecture: rec {
+      name = "stack-vm-${architecture}";
+      value = mkStack {
+        inherit name architecture;
+        scenarios = [
+          "loading"
+          "family_day"
+        ];
+      };
+    }) (builtins.filter (architecture: architecture != platform.architecture) images.architectures)
+  );
+}
