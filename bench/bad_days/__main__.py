@@ -9,6 +9,7 @@ import argparse
 import datetime as dt
 import json
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -103,6 +104,8 @@ def load_last() -> dict[str, list[Step]]:
 
 
 def main() -> int:
+    # what starts in the background of a script has ^C turned off, and would hand that on
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("system", type=Path, metavar="SYSTEM")
     parser.add_argument("days", nargs="*", metavar="DAY", help=", ".join(DAYS))
