@@ -29,6 +29,16 @@ let
       builders = import ./builders ({ inherit lib locks platform; } // arguments);
     };
   variedImages = imagesBy { isVaried = true; };
+  # docs/architecture.svg
+  architecture = builders.mkDiagram {
+    images = builtins.mapAttrs (_: image: image.${platform.architecture}) images.byArchitecture;
+    running = [
+      "booksync-api-auth"
+      "booksync-api-data"
+      "booksync-api-prediction"
+    ];
+    database = "booksync-postgres";
+  };
   zstdImages = imagesBy { compression = "zstd"; };
 in
 {
@@ -43,7 +53,10 @@ in
         value = zstdImages.packages.${name};
       }) images.names
     )
-    // import ./develop.nix { inherit locks platform builders; };
+    // import ./develop.nix { inherit locks platform builders; }
+    // {
+      inherit architecture;
+    };
   inherit
     (import ./checks {
       inherit
@@ -53,10 +66,13 @@ in
         builders
         images
         variedImages
+        architecture
         ;
     })
     checks
     longChecks
     ;
   apps = import ./apps { inherit platform builders images; };
+  # what nix/nixos runs
+  nixosImages = import ./nixos/images.nix { inherit platform builders images; };
 }

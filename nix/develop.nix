@@ -17,12 +17,15 @@ let
     "lint"
     "build"
     "model"
+    "supply"
   ];
 in
 {
   dev-busybox = builders.busybox;
   dev-python = builders.python.tree;
   dev-tools = builders.testTools;
+  dev-vm = builders.mkVm { inherit architecture; };
+  dev-vm-tools = builders.vmTools;
   dev-site = builders.mkWheelTree {
     name = "dev-site-${architecture}";
     inherit architecture;

@@ -31,6 +31,7 @@ lib.fix {
     buildTools = ./buildTools.nix;
     goTools = ./goTools.nix;
     testTools = ./testTools.nix;
+    vmTools = ./vmTools.nix;
     # trees: directories as they will stand under / of an image
     mkDebianTree = ./mkDebianTree.nix;
     mkBaseTree = ./mkBaseTree.nix;
@@ -41,11 +42,18 @@ lib.fix {
     mkOnnxModelTree = ./mkOnnxModelTree.nix;
     mkPgvectorTree = ./mkPgvectorTree.nix;
     mkFilesTree = ./mkFilesTree.nix;
+    # what goes with an image: of what it is made, and how
+    mkInventory = ./mkInventory.nix;
+    modelComponent = ./modelComponent.nix;
+    mkReferrers = ./mkReferrers.nix;
     # OCI
     mkLayer = ./mkLayer.nix;
     mkImage = ./mkImage.nix;
     mkImages = ./mkImages.nix;
+    # documentation
+    mkDiagram = ./mkDiagram.nix;
     # tests
     mkPytest = ./mkPytest.nix;
+    mkVm = ./mkVm.nix;
   };
 }

@@ -8,7 +8,11 @@
   packages: names in nix/lock/debian.json
   drop, keep: fnmatch patterns of paths that are left out, and of those that stay in spite of it
 */
-{ artifact, mkPython }:
+{
+  artifact,
+  mkInventory,
+  mkPython,
+}:
 {
   name,
   architecture,
@@ -16,8 +20,17 @@
   drop ? [ ],
   keep ? [ ],
 }:
-mkPython {
-  inherit name drop keep;
-  module = "debian";
-  debs = map (package: artifact "debian ${architecture} ${package}") packages;
+let
+  tree = mkPython {
+    inherit name drop keep;
+    module = "debian";
+    debs = map (package: artifact "debian ${architecture} ${package}") packages;
+  };
+in
+tree
+// {
+  inventory = mkInventory {
+    inherit tree;
+    debs = { inherit architecture packages; };
+  };
 }

@@ -5,7 +5,8 @@
   mkImages :: { name, version, images } -> Derivation
 
   # Arguments
-  images: name -> { architectures :: [Derivation of mkImage], annotations :: AttrSet }
+  images: name -> { architectures :: [Derivation of mkImage], annotations :: AttrSet,
+    referrers ? [ ] :: [Derivation of mkReferrers] }
 */
 { mkPython }:
 {

@@ -7,11 +7,25 @@
   # Arguments
   folder: where it stands, relative to the root
 */
-{ artifact, mkPython }:
+{
+  artifact,
+  mkInventory,
+  mkPython,
+  modelComponent,
+}:
 { folder }:
-mkPython {
-  name = "model";
-  module = "model";
-  inherit folder;
-  wheel = artifact "model";
+let
+  tree = mkPython {
+    name = "model";
+    module = "model";
+    inherit folder;
+    wheel = artifact "model";
+  };
+in
+tree
+// {
+  inventory = mkInventory {
+    inherit tree;
+    rest = modelComponent folder;
+  };
 }

@@ -11,26 +11,35 @@
   libstdcxx,
   locks,
   platform,
+  mkInventory,
   mkModelTree,
   mkPython,
   mkWheelTree,
+  modelComponent,
 }:
 { folder }:
 let
   inherit (platform) architecture;
+  tree = mkPython {
+    name = "model-onnx";
+    module = "onnx_model";
+    uses = [ "bert" ];
+    inherit folder;
+    model = mkModelTree { inherit folder; };
+    inherit libstdcxx;
+    site = [
+      (mkWheelTree {
+        name = "wheels-model-${architecture}";
+        inherit architecture;
+        wheels = locks.wheels.groups.model.${architecture};
+      })
+    ];
+  };
 in
-mkPython {
-  name = "model-onnx";
-  module = "onnx_model";
-  uses = [ "bert" ];
-  inherit folder;
-  model = mkModelTree { inherit folder; };
-  inherit libstdcxx;
-  site = [
-    (mkWheelTree {
-      name = "wheels-model-${architecture}";
-      inherit architecture;
-      wheels = locks.wheels.groups.model.${architecture};
-    })
-  ];
+tree
+// {
+  inventory = mkInventory {
+    inherit tree;
+    rest = modelComponent folder;
+  };
 }

@@ -18,6 +18,7 @@
   artifact,
   buildTools,
   debianCommand,
+  mkInventory,
   mkPython,
 }:
 {
@@ -27,19 +28,28 @@
   drop ? [ ],
   strip ? false,
 }:
-mkPython {
-  inherit name drop;
-  module = "wheels";
-  uses = [
-    "bytecode"
-    "debian"
-    "elf"
-  ];
-  strip =
-    if strip then
-      debianCommand buildTools "usr/bin/${(lib.platformOf architecture).triplet}-strip"
-    else
-      [ ];
-  wheels = map (wheel: artifact "wheels ${architecture} ${wheel}") wheels;
-  installer = artifact "wheels ${platform.architecture} installer";
+let
+  tree = mkPython {
+    inherit name drop;
+    module = "wheels";
+    uses = [
+      "bytecode"
+      "debian"
+      "elf"
+    ];
+    strip =
+      if strip then
+        debianCommand buildTools "usr/bin/${(lib.platformOf architecture).triplet}-strip"
+      else
+        [ ];
+    wheels = map (wheel: artifact "wheels ${architecture} ${wheel}") wheels;
+    installer = artifact "wheels ${platform.architecture} installer";
+  };
+in
+tree
+// {
+  inventory = mkInventory {
+    inherit tree;
+    wheels = { inherit architecture wheels; };
+  };
 }

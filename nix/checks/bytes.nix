@@ -70,8 +70,12 @@ in
     sources = {
       "tests/bytes" = ../../tests/bytes;
       "nix/builders/booksync_build" = ../builders/booksync_build;
+      "tests/lib" = ../../tests/lib;
     };
-    pythonPath = [ "nix/builders" ];
+    pythonPath = [
+      "nix/builders"
+      "tests/lib"
+    ];
     env = {
       BOOKSYNC_GOLDEN = goldenOf builders;
       BOOKSYNC_GOLDEN_ZSTD = goldenOf (
@@ -81,6 +85,7 @@ in
         }
       );
       BOOKSYNC_ZSTD = builtins.toJSON (builders.debianCommand builders.buildTools "usr/bin/zstd");
+      BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
       BOOKSYNC_INSTALLER = builders.artifact "wheels amd64 installer";
     };
   };

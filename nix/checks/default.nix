@@ -6,6 +6,7 @@
   builders,
   images,
   variedImages,
+  architecture,
 }:
 let
   parts = lib.fix {
@@ -17,6 +18,7 @@ let
         builders
         images
         variedImages
+        architecture
         ;
       inherit (builders) testTools;
     };
@@ -31,7 +33,12 @@ let
       contracts = ./images.nix;
       servicesPytest = ./services.nix;
       apps = ./apps.nix;
+      docs = ./docs.nix;
+      supply = ./supply.nix;
+      nixos = ./nixos.nix;
       postgres = ./postgres.nix;
+      stack = ./stack.nix;
+      deploy = ./deploy.nix;
       long = ./long.nix;
     };
   };
@@ -48,6 +55,12 @@ in
     // parts.contracts
     // parts.servicesPytest
     // parts.apps
-    // parts.postgres.checks;
-  longChecks = parts.long // parts.postgres.longChecks;
+    // parts.docs
+    // parts.deploy
+    // parts.supply.checks
+    // parts.nixos
+    // parts.postgres.checks
+    // parts.stack.checks;
+  longChecks =
+    parts.long // parts.postgres.longChecks // parts.stack.longChecks // parts.supply.longChecks;
 }

@@ -45,7 +45,7 @@ let
 
   sources = {
     "pyproject.toml" = ../../pyproject.toml;
-    "tests/lib" = ../../tests/lib;
+    "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;
   };
   imageSources = sources // {
     "tests/images" = ../../tests/images;

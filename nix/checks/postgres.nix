@@ -95,7 +95,7 @@ let
         pythonPath = map (name: "services/${name}/src") services;
         sources = {
           "pyproject.toml" = ../../pyproject.toml;
-          "tests/lib" = ../../tests/lib;
+          "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;
           "tests/postgres" = ../../tests/postgres;
           "deploy/scripts" = ../../deploy/scripts;
           "deploy/init-db.sql" = ../../deploy/init-db.sql;

@@ -43,6 +43,7 @@ let
     "data"
     "prediction-onnx"
     "model"
+    "supply"
     "build"
   ];
 

@@ -5,6 +5,7 @@
   builders,
   users,
   base,
+  ...
 }:
 name: image: architecture:
 let

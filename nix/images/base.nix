@@ -1,5 +1,9 @@
 # The lowest layer of every image.
-{ builders, users }:
+{
+  builders,
+  users,
+  mkOwnComponent,
+}:
 architecture:
 let
   selection = (import ./selection.nix).debian;
@@ -14,6 +18,7 @@ builders.mkLayer {
   tree = builders.mkBaseTree {
     inherit architecture;
     inherit (selection) drop keep;
+    component = mkOwnComponent "booksync-base";
     files = {
       "etc/passwd" = concat (
         map (

@@ -7,7 +7,16 @@
 let
   release = import ./release.nix;
   users = builtins.mapAttrs (name: user: user // { inherit name; }) (import ./users.nix);
-  base = import ./base.nix { inherit builders users; };
+  # an entry of bills of materials for what this repository has made
+  mkOwnComponent = name: {
+    inherit name;
+    inherit (release) version;
+    purl = "pkg:generic/${name}@${release.version}";
+    supplier = "BookSync";
+    licence = "MIT";
+    purpose = "application";
+  };
+  base = import ./base.nix { inherit builders users mkOwnComponent; };
   parts = {
     inherit
       lib
@@ -15,6 +24,7 @@ let
       builders
       users
       base
+      mkOwnComponent
       ;
   };
   api = import ./api.nix parts;
@@ -30,6 +40,13 @@ let
     }) (builtins.attrNames services)
   );
   services = import ./services.nix;
+  # image -> the service that it runs
+  servicesOf = builtins.listToAttrs (
+    map (name: {
+      name = "booksync-api-${name}";
+      value = services.${name}.service or name;
+    }) (builtins.attrNames services)
+  );
 
   architectures = map (platform: platform.architecture) (builtins.attrValues lib.platforms);
 
@@ -67,8 +84,18 @@ let
     )
   ) definitions;
 
+  mkReferrers =
+    name: image:
+    builders.mkReferrers {
+      inherit name image;
+      inherit (release) version created;
+      sources = import ./sources.nix (servicesOf.${name} or null);
+      vulnerabilities = import ./vulnerabilities.nix;
+    };
+
   gathered = builtins.mapAttrs (name: images: {
     architectures = builtins.attrValues images;
+    referrers = map (mkReferrers name) (builtins.attrValues images);
     annotations = annotationsOf (definitions.${name} (builtins.head architectures));
   }) byArchitecture;
 
@@ -83,13 +110,7 @@ in
 {
   inherit architectures byArchitecture;
   names = builtins.attrNames definitions;
-  # image -> the service that it runs
-  services = builtins.listToAttrs (
-    map (name: {
-      name = "booksync-api-${name}";
-      value = services.${name}.service or name;
-    }) (builtins.attrNames services)
-  );
+  services = servicesOf;
 
   packages = {
     images = all;

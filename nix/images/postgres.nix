@@ -5,6 +5,7 @@
   builders,
   users,
   base,
+  mkOwnComponent,
 }:
 architecture:
 let
@@ -61,6 +62,7 @@ let
     name = "postgres-entrypoint";
     tree = builders.mkFilesTree {
       name = "postgres-entrypoint";
+      component = mkOwnComponent "booksync-postgres-entrypoint";
       files = {
         "usr/local/bin/docker-entrypoint.sh" = {
           source = ./postgres/docker-entrypoint.sh;

@@ -1,42 +1,13 @@
 """Debian packages are unpacked below the root, merged under /usr, and described for scanners."""
 
-import io
-import tarfile
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from booksync_build.debian import DebianPackageError, Selection, matches, merged_path, remove_empty_folders, unpack
+from booksync_testing.debian_package import make_deb
 
 EVERYTHING = Selection(drop=[], keep=[])
-
-
-def make_tar(entries: dict[str, bytes | str]) -> bytes:
-    """A tar.xz of files (bytes) and symbolic links (str)."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:xz") as archive:
-        for name, content in entries.items():
-            member = tarfile.TarInfo(name)
-            if isinstance(content, str):
-                member.type, member.linkname = tarfile.SYMTYPE, content
-                archive.addfile(member)
-            else:
-                member.size, member.mode = len(content), 0o755 if "bin/" in name else 0o644
-                archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def make_deb(folder: Path, name: str, entries: dict[str, bytes | str]) -> Path:
-    sums = "".join(f"{'0' * 32}  {path.removeprefix('./')}\n" for path in entries)
-    control = make_tar({"./control": f"Package: {name}\nVersion: 1\n".encode(), "./md5sums": sums.encode()})
-    content = b"!<arch>\n"
-    for member, data in [("debian-binary", b"2.0\n"), ("control.tar.xz", control), ("data.tar.xz", make_tar(entries))]:
-        content += (
-            f"{member:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n".encode() + data + b"\n" * (len(data) % 2)
-        )
-    deb = folder / f"{name}.deb"
-    deb.write_bytes(content)
-    return deb
 
 
 @pytest.fixture

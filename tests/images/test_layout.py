@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from booksync_testing.artifacts import read_artifacts
 from booksync_testing.contract import Expected
 from booksync_testing.layer import Layer
 from booksync_testing.layout import (
@@ -71,8 +72,12 @@ def test_every_blob_is_named_and_has_its_digest_and_size(layout: Layout) -> None
         named += [image.descriptor, image.config_descriptor, *image.layers]
     for descriptor in named:
         layout.verify(descriptor)
-    present = {f"sha256:{blob.name}" for blob in (layout.path / "blobs/sha256").iterdir()}
-    assert present == {descriptor.digest for descriptor in named}
+    about = [artifact for image in images for artifact in read_artifacts(layout, image.descriptor.digest).values()]
+    digests = {descriptor.digest for descriptor in named}
+    for artifact in about:
+        parts = [artifact.entry, artifact.manifest["config"], *artifact.manifest["layers"]]
+        digests |= {part["digest"] for part in parts}
+    assert {f"sha256:{blob.name}" for blob in (layout.path / "blobs/sha256").iterdir()} == digests
 
 
 def test_manifest_describes_config_and_layers(image: Image) -> None:

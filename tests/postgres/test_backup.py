@@ -201,6 +201,20 @@ def test_without_the_keys_there_is_no_backup_unless_it_is_meant(host: Host) -> N
     assert {path.suffix for path in (host.folder / "elsewhere").iterdir()} == {".dump", ".sha256"}
 
 
+def test_keys_may_stand_in_files(host: Host) -> None:
+    (host.folder / "jwt").write_text(SECRET)
+    (host.folder / "credentials").write_text("the key of all links")
+    (host.containers / "booksync_auth_api").write_text(
+        "JWT_SECRET_KEY_FILE=/tmp/host/jwt\nCREDENTIALS_KEY_FILE=/tmp/host/credentials\n"
+    )
+    expected = f"JWT_SECRET_KEY={SECRET}\nCREDENTIALS_KEY=the key of all links\n"
+    assert host.back_up().with_suffix(".keys").read_text() == expected
+    # the container is gone, and this host knows the files
+    (host.containers / "booksync_auth_api").unlink()
+    kept = host.back_up(JWT_SECRET_KEY_FILE="/tmp/host/jwt", CREDENTIALS_KEY_FILE="/tmp/host/credentials")
+    assert kept.with_suffix(".keys").read_text() == expected
+
+
 UNRESTORABLE = """
 CREATE FUNCTION data.is_fine(n int) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE TABLE data.odd (n int CHECK (data.is_fine(n)));

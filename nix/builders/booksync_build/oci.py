@@ -110,6 +110,33 @@ def build_index(*, manifests: Sequence[tuple[Platform, Descriptor]], annotations
     )
 
 
+def build_artifact(
+    *,
+    artifact_type: str,
+    config: Descriptor,
+    layers: Sequence[tuple[Descriptor, Mapping[str, str]]],
+    subject: Descriptor,
+    annotations: Mapping[str, str],
+) -> bytes:
+    """Return the manifest of an artifact that says something of another manifest, its subject (manifest.md)."""
+    return encode(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": artifact_type,
+            "config": config.to_json(),
+            "layers": [descriptor.to_json() | {"annotations": dict(named)} for descriptor, named in layers],
+            "subject": subject.to_json(),
+            "annotations": dict(annotations),
+        }
+    )
+
+
+def build_referrers_index(entries: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a list of artifacts as registries answer it (distribution specification, "Listing Referrers")."""
+    return encode({"schemaVersion": 2, "mediaType": INDEX, "manifests": list(entries)})
+
+
 def build_layout_index(*, index: Descriptor, tag: str) -> bytes:
     """Return a layout's index.json: one entry, as ``podman load`` refuses several."""
     return encode(

@@ -1,0 +1,55 @@
+/**
+  What goes with an image to a registry, as OCI artifacts whose subject is its manifest: bills of materials (SPDX,
+  CycloneDX), provenance (SLSA) and statements about vulnerabilities (OpenVEX). `referrers.json` lists them.
+
+  # Type
+  mkReferrers :: { name, version, created, image, sources, vulnerabilities } -> Derivation
+
+  # Arguments
+  name: of the image, without its architecture
+  image: of mkImage; its layers' trees have an inventory each
+  sources: path in the repository -> folder; what decides, beside the locks, what the image is
+  vulnerabilities: statements about components: package, vulnerability, description, justification, impact
+*/
+{ mkPython }:
+{
+  name,
+  version,
+  created,
+  image,
+  sources,
+  vulnerabilities,
+}:
+mkPython {
+  name = "referrers-${image.name}";
+  module = "referrers";
+  uses = [
+    "bom"
+    "component"
+    "cyclonedx"
+    "derivations"
+    "git_tree"
+    "image"
+    "oci"
+    "openvex"
+    "provenance"
+    "spdx"
+  ];
+  imageName = name;
+  inherit
+    version
+    created
+    image
+    vulnerabilities
+    ;
+  inventories = map (layer: layer.tree.inventory) image.layers;
+  # the recipe alone, not what it makes: with the usual context every step would have to be there to read it
+  imageDerivation = builtins.unsafeDiscardOutputDependency image.drvPath;
+  sources = builtins.mapAttrs (
+    path: source:
+    builtins.path {
+      name = "tree-${builtins.replaceStrings [ "/" ] [ "-" ] path}";
+      path = source;
+    }
+  ) sources;
+}

@@ -1,0 +1,20 @@
+# The documents: links that lead somewhere, and the picture of the images as they are.
+{ builders, architecture }:
+{
+  docs = builders.mkPytest {
+    name = "docs";
+    tests = [ "tests/docs" ];
+    sources = {
+      "pyproject.toml" = ../../pyproject.toml;
+      "README.md" = ../../README.md;
+      "CHANGELOG.md" = ../../CHANGELOG.md;
+      docs = ../../docs;
+      deploy = ../../deploy;
+      bench = ../../bench;
+      services = ../../services;
+      nix = ../.;
+      tests = ../../tests;
+    };
+    env.BOOKSYNC_ARCHITECTURE = architecture;
+  };
+}
