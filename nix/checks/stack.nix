@@ -9,13 +9,13 @@ let
   release = import ../images/release.nix;
 
   # in this order: each leaves the machine as the next one expects it
-  guide = [
+  day = [
     "loading"
     "guide"
+    "family_day"
   ];
   # what takes most of an hour where a processor is emulated
-  deployment = [
-    "family_day"
+  breaking = [
     "hardening"
     "isolation"
     "busy"
@@ -90,13 +90,13 @@ in
   checks.stack-vm = mkStack {
     name = "stack-vm";
     inherit (platform) architecture;
-    scenarios = guide;
+    scenarios = day;
   };
   longChecks = {
     stack-vm-long = mkStack {
       name = "stack-vm-long";
       inherit (platform) architecture;
-      scenarios = guide ++ deployment;
+      scenarios = day ++ breaking;
     };
   }
   # a day on a machine of the other architecture, from its kernel up
