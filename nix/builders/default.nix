@@ -54,6 +54,7 @@ lib.fix {
     mkDiagram = ./mkDiagram.nix;
     # tests
     mkPytest = ./mkPytest.nix;
+    mkReport = ./mkReport.nix;
     mkVm = ./mkVm.nix;
   };
 }
