@@ -14,21 +14,23 @@ let
     "guide"
     "family_day"
   ];
-  # what takes most of an hour where a processor is emulated
   breaking = [
     "hardening"
     "isolation"
+    "database_killed"
+    "disk_full"
+    "power_cut"
+  ];
+  # minutes each, where a processor is emulated
+  lasting = [
     "busy"
     "health"
     "services_killed"
-    "database_killed"
-    "disk_full"
     "upgrade"
     "backup"
-    "power_cut"
-    # what all of these have sent
-    "no_network"
   ];
+  # what all of these have sent
+  end = [ "no_network" ];
 
   layoutsOf =
     architecture:
@@ -90,13 +92,13 @@ in
   checks.stack-vm = mkStack {
     name = "stack-vm";
     inherit (platform) architecture;
-    scenarios = day;
+    scenarios = day ++ breaking ++ end;
   };
   longChecks = {
     stack-vm-long = mkStack {
       name = "stack-vm-long";
       inherit (platform) architecture;
-      scenarios = day ++ breaking;
+      scenarios = day ++ breaking ++ lasting ++ end;
     };
   }
   # a day on a machine of the other architecture, from its kernel up

@@ -1,4 +1,4 @@
-# A service's image: base < CPython < shared wheels < the service's wheels < (model <) the service.
+# A service's image: base < CPython < shared wheels < the service's wheels < (model <) what services share < the service.
 {
   lib,
   locks,
@@ -62,9 +62,14 @@ let
     wheelsOf (image.wheels or service)
   );
   heavy = map (
-    { name, pattern }:
+    {
+      name,
+      pattern,
+      drop,
+    }:
     {
       layer = "${name}-${architecture}";
+      inherit drop;
       wheels = filter (wheel: match pattern wheel != null) own;
     }
   ) (image.wheelLayers or [ ]);
@@ -96,16 +101,16 @@ let
       tree = mkTree { folder = "${modelFolder}/${image.model}"; };
     };
 
-  application = builders.mkLayer {
-    name = "booksync-api-${service}";
-    tree = builders.mkServiceTree {
-      name = "booksync-api-${service}";
-      sources = {
-        common = ../../services/common;
-        ${service} = ../../services + "/${service}";
+  # what the services share is a layer of its own: a change of one service moves that service alone
+  packageLayer =
+    name: folder: source:
+    builders.mkLayer {
+      inherit name;
+      tree = builders.mkServiceTree {
+        inherit name;
+        sources.${folder} = source;
       };
     };
-  };
   port = toString image.port;
 in
 {
@@ -124,7 +129,10 @@ in
     drop = image.dropFromWheels or [ ];
   }
   ++ (if image ? model then [ (mkModel models.${image.modelFormat or "safetensors"}) ] else [ ])
-  ++ [ application ];
+  ++ [
+    (packageLayer "booksync-common" "common" ../../services/common)
+    (packageLayer "booksync-api-${service}" service (../../services + "/${service}"))
+  ];
 
   config = {
     User = "${toString users.booksync.uid}:${toString users.booksync.gid}";
@@ -153,7 +161,7 @@ in
       ];
       Interval = 10 * 1000000000; # ns
       Timeout = 5 * 1000000000;
-      StartPeriod = 60 * 1000000000;
+      StartPeriod = (image.startPeriod or 60) * 1000000000;
       Retries = 3;
     };
   };

@@ -68,12 +68,13 @@ def test_a_connection_that_brings_little_by_little_is_not_given_up(
     assert len(mirror.ranges) == ATTEMPTS + 3
 
 
-def test_what_comes_slowly_is_kept_at_once(mirror: Mirror, cache: Cache, progress: Progress) -> None:
-    artifact = mirror.add("hello", CONTENT, stalls=[HALF])
+@pytest.mark.parametrize("come", [100, HALF])
+def test_what_comes_slowly_is_kept_at_once(mirror: Mirror, cache: Cache, progress: Progress, come: int) -> None:
+    artifact = mirror.add("hello", CONTENT, stalls=[come])
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         running = pool.submit(download_package, artifact, cache, progress, bases=mirror.bases)
         partial = cache.partial(artifact.sha256)
-        wait_until(lambda: partial.exists() and partial.stat().st_size == HALF)
+        wait_until(lambda: partial.exists() and partial.stat().st_size == come)
         assert not running.done()
         mirror.flow.set()
         assert running.result(WAIT_LIMIT_S).read_bytes() == CONTENT

@@ -48,6 +48,7 @@ def test_answers_and_what_stays_on_the_cable_are_no_calls(tmp_path: Path) -> Non
         packet(HOST, GUEST, 6, tcp(8000, SYN)),
         packet(GUEST, HOST, 6, tcp(40000, SYN | 0x10)),
         packet(GUEST, HOST, 6, tcp(40000, 0x10)),
+        packet(GUEST, HOST, 1, b"\x03\x01" + b"\0" * 6),
         packet(GUEST, "224.0.0.22", 2, b"\0" * 8),
         b"\0" * 12 + b"\x08\x06" + b"\0" * 28,  # ARP
     )

@@ -94,6 +94,7 @@ def append_rest(address: str, partial: Path, progress: Progress) -> None:
                 # what has come is written at once: read() would wait for a whole chunk, and lose it when it is cut
                 while came != expected and (chunk := response.read1(CHUNK_BYTES)):
                     file.write(chunk)
+                    file.flush()
                     came += len(chunk)
                     progress.add_bytes(len(chunk))
                     progress.ensure_wanted()

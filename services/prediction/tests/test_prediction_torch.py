@@ -34,11 +34,21 @@ def test_broken_model_is_one_line(tmp_path: Path, modules: str) -> None:
     assert re.fullmatch(f"EMBEDDING_MODEL: the model in {tmp_path} cannot be loaded: .+", str(caught.value))
 
 
-def test_missing_gpu_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("count", "device", "words"),
+    [
+        (0, "cuda", "DEVICE is cuda, and CUDA finds no GPU: set DEVICE=cpu"),
+        (1, "cuda:1", "DEVICE is cuda:1, and CUDA finds 1 GPU, the first is cuda:0: set DEVICE=cpu"),
+        (2, "cuda:7", "DEVICE is cuda:7, and CUDA finds 2 GPUs, the first is cuda:0: set DEVICE=cpu"),
+    ],
+)
+def test_missing_gpu_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, device: str, words: str
+) -> None:
     import torch  # noqa: PLC0415 - only where it is installed
 
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     (tmp_path / "modules.json").touch()
-    with pytest.raises(DeviceMissingError, match=r"^DEVICE is cuda, and CUDA finds no GPU"):
-        TorchEncoder(tmp_path, device="cuda", batch_size=1)
+    with pytest.raises(DeviceMissingError, match=f"^{words}"):
+        TorchEncoder(tmp_path, device=device, batch_size=1)

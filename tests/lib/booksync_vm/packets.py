@@ -9,7 +9,9 @@ FILE_HEADER = 24
 RECORD = struct.Struct("<IIII")  # s, µs, bytes here, bytes on the wire
 ETHERNET = 14
 IPV4 = 0x0800
-TCP, UDP = 6, 17
+ICMP, TCP, UDP = 1, 6, 17
+#: What ICMP says of a packet that has come: unreachable, too late, unreadable (RFC 792).
+ICMP_ERRORS = {3, 11, 12}
 DNS = 53
 SYN, ACK = 0x02, 0x10
 
@@ -50,7 +52,7 @@ def describe(protocol: int, target: str, segment: bytes) -> Iterator[str]:
         yield parse_name(segment[8 + 12 :])
     elif protocol == UDP or (protocol == TCP and segment[13] & (SYN | ACK) == SYN):
         yield f"{target}:{port}"
-    elif protocol != TCP:
+    elif protocol != TCP and not (protocol == ICMP and segment[0] in ICMP_ERRORS):
         yield target
 
 

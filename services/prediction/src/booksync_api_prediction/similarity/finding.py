@@ -16,7 +16,10 @@ from booksync_api_prediction.similarity.reasons import give_reasons
 from booksync_api_prediction.similarity.repository import Filter
 
 #: Rows that are looked at, more and more until there are series enough: a long series has a hundred volumes, all alike.
-WINDOWS = (200, 1000, 5000)
+#: The first is about as many as the index has found anyway (`repository.EF_SEARCH`).
+WINDOWS = (450, 2000, 5000)
+#: Series whose facts are compared.
+SERIES = 200
 #: Series for each that is wanted: the fused order is not that of the vectors.
 ROOM = 4
 #: What is shown of what falls below the threshold, when nothing passes.
@@ -50,11 +53,10 @@ async def find_similar(
 ) -> Similar:
     """Find series."""
     await repository.prepare(session)
-    series: list[RowMapping] = []
+    series: Sequence[RowMapping] = ()
     for window in WINDOWS:
-        rows = await repository.find_nearest(session, query.vector, wanted, window)
-        series = collapse(rows)
-        if len(rows) < window or len(series) >= ROOM * limit:
+        series, is_all = await repository.find_nearest_series(session, query.vector, wanted, SERIES, window)
+        if is_all or len(series) >= ROOM * limit:
             break
     matches = sorted((make_match(query.facts, row, language) for row in series), key=_rank)
     passing = [match for match in matches if match.similarity >= threshold]

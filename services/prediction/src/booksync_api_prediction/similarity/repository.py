@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Float, RowMapping, and_, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_prediction.embeddings.bodies import Kind
@@ -119,6 +120,40 @@ async def find_nearest(
         .limit(limit)
     )
     return (await session.execute(statement)).mappings().all()
+
+
+async def find_nearest_series(
+    session: AsyncSession, query: Sequence[float] | ColumnElement[Any], wanted: Filter, limit: int, window: int
+) -> tuple[Sequence[RowMapping], bool]:
+    """Return the closest row of each of the closest series, with its `cosine`, and whether there is no more to find.
+
+    :param query: a vector, or SQL that has one.
+    :param window: so many of the closest rows are looked at.
+    """
+    distance = EMBEDDINGS.c.embedding.cosine_distance(query).label("distance")
+    series = func.coalesce(EMBEDDINGS.c.series_id, EMBEDDINGS.c.item_id).label("series")
+    near = (
+        select(EMBEDDINGS.c.id, series, distance)
+        .where(*wanted.conditions())
+        .order_by(distance)
+        .limit(window)
+        .cte("near")
+    )
+    first = (
+        select(near.c.id, near.c.distance)
+        .ext(distinct_on(near.c.series))
+        .order_by(near.c.series, near.c.distance)
+        .cte("first")
+    )
+    rows = select(func.count()).select_from(near).scalar_subquery().label("rows")
+    statement = (
+        select(*FACTS, (1 - first.c.distance).cast(Float).label("cosine"), rows)
+        .join(first, first.c.id == EMBEDDINGS.c.id)
+        .order_by(first.c.distance)
+        .limit(limit)
+    )
+    found = (await session.execute(statement)).mappings().all()
+    return found, not found or found[0]["rows"] < window
 
 
 async def find_seeds(
