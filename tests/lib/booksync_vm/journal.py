@@ -13,7 +13,9 @@ COMMANDS = {
     "containers": "docker ps --all --no-trunc",
     "of the containers": (
         "for name in $(docker ps --all --format '{{.Names}}'); do"
-        f' echo "--- $name"; docker logs --timestamps --tail {TAIL_LINES} "$name" 2>&1; done'
+        f' echo "--- $name"; docker logs --timestamps --tail {TAIL_LINES} "$name" 2>&1'
+        # after a power cut the engine may be unable to read what it has written
+        f""" || tail -n {TAIL_LINES} "$(docker inspect --format '{{{{.LogPath}}}}' "$name")"; done"""
     ),
     "engine": f"grep -v level=info /var/log/dockerd.log | tail -n {TAIL_LINES}",
     "memory and disks": "free -m; df -h",
