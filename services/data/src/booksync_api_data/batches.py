@@ -39,8 +39,8 @@ class ItemResult(BaseModel):
     volume_id: UUID | None = None
     status: Status | Literal["invalid"]
     version: int | None = None
-    skipped_fields: Sequence[str] = Field(default=(), description="Locked, so left as they are.")
-    errors: list[FieldProblem] = []
+    skipped_fields: tuple[str, ...] = Field(default=(), description="Locked, so left as they are.")
+    errors: tuple[FieldProblem, ...] = ()
 
 
 class BatchResult(BaseModel):
@@ -81,11 +81,11 @@ def build_item(valid: BaseModel) -> Item:
     return Item(facts.pop("volume_id"), facts)
 
 
-def describe(error: ValidationError, location: Sequence[str | int]) -> list[FieldProblem]:
+def describe(error: ValidationError, location: Sequence[str | int]) -> tuple[FieldProblem, ...]:
     """Say what is wrong with an item, without its values."""
     found = from_validation(RequestValidationError(error.errors(include_url=False))).errors
     problems = [FieldProblem.model_validate(problem) for problem in found]
-    return [item.model_copy(update={"location": [*location, *item.location]}) for item in problems]
+    return tuple(item.model_copy(update={"location": [*location, *item.location]}) for item in problems)
 
 
 async def write_batch(

@@ -7,6 +7,7 @@ would be worse than none.
 import re
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 # how much of the unit that the column has is in the one that is written; without a unit it is the column's
 CENTIMETRES: Mapping[str, Decimal] = {
@@ -34,6 +35,8 @@ MEASURE = re.compile(
 CENT = Decimal("0.01")
 #: Of the unit; nothing on a shelf is longer or heavier.
 LIMIT = Decimal(1_000_000)
+#: Texts of 20 characters whose numbers are kept.
+CACHED = 4096
 
 
 def parse_measure(text: str | None, units: Mapping[str, Decimal]) -> float | None:
@@ -49,11 +52,14 @@ def parse_measure(text: str | None, units: Mapping[str, Decimal]) -> float | Non
     return float(number.quantize(CENT, ROUND_HALF_UP)) if number < LIMIT else None
 
 
+# a library has a few formats, each many times
+@lru_cache(CACHED)
 def parse_length(text: str | None) -> float | None:
     """Return a length in cm."""
     return parse_measure(text, CENTIMETRES)
 
 
+@lru_cache(CACHED)
 def parse_weight(text: str | None) -> float | None:
     """Return a weight in g."""
     return parse_measure(text, GRAMS)

@@ -1,8 +1,7 @@
 """What becomes of a volume when somebody says something about it: a value, worked out without the database."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 #: merge: what is not said stays. replace: what is not said is cleared. insert_only: what is there stays.
 Mode = Literal["merge", "replace", "insert_only"]
@@ -14,8 +13,7 @@ Facts = Mapping[str, Any]
 LOCKS = "locked_fields"
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """What the database has of a volume."""
 
     facts: Facts
@@ -29,13 +27,12 @@ class Stored:
         return self.version > 0 and not self.is_deleted
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What is to be done, and what was not done on purpose."""
 
     status: Status
     facts: Facts
-    skipped_fields: Sequence[str] = ()
+    skipped_fields: tuple[str, ...] = ()
 
     @property
     def is_write(self) -> bool:
@@ -65,11 +62,11 @@ def plan_batched(stored: Stored, facts: Facts, mode: Mode, *, nothing: Facts) ->
         return plan_write(stored, facts, nothing=nothing)
     if mode == "insert_only":
         return Plan("skipped", stored.facts)
-    wanted = {**(nothing if mode == "replace" else stored.facts), **facts}
-    locks: Sequence[str] = stored.facts.get(LOCKS, ())
-    if LOCKS in stored.facts and LOCKS not in facts:
-        wanted[LOCKS] = locks
-    kept = {name for name in (LOCKS, *locks) if name in stored.facts}
-    skipped = sorted(name for name in kept if wanted[name] != stored.facts[name])
-    after = {**wanted, **{name: stored.facts[name] for name in kept}}
-    return Plan("unchanged" if after == stored.facts else "updated", after, skipped)
+    after = {**(nothing if mode == "replace" else stored.facts), **facts}
+    skipped = set()
+    for name in (LOCKS, *stored.facts.get(LOCKS, ())):
+        if name in stored.facts and after[name] != stored.facts[name]:
+            after[name] = stored.facts[name]
+            if name != LOCKS or LOCKS in facts:
+                skipped.add(name)
+    return Plan("unchanged" if after == stored.facts else "updated", after, tuple(sorted(skipped)))

@@ -4,8 +4,7 @@ The plan is a value and the same for one volume and for a thousand; what reposit
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from booksync_api_data.conditions import Precondition
@@ -16,8 +15,7 @@ from booksync_common.problems import ProblemError, unavailable
 ATTEMPTS = 5
 
 
-@dataclass(frozen=True)
-class Write:
+class Write(NamedTuple):
     """A row as it is to be."""
 
     volume_id: UUID
@@ -43,16 +41,14 @@ class Repository(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """What a batch says of one volume."""
 
     volume_id: UUID
     facts: Facts
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of it."""
 
     plan: Plan

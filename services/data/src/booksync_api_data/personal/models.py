@@ -47,7 +47,8 @@ class PersonalIn(BaseModel):
     location: Text200 = None
     notes: Text5000 = None
     rating: int | None = Field(default=None, ge=0, le=10)
-    tags: Tags = []
+    # not `= []`, which would be copied for every item of a batch
+    tags: Tags = Field(default_factory=list, json_schema_extra={"default": []})
 
 
 class PersonalVolumeIn(PersonalIn):

@@ -1,10 +1,11 @@
 """The SQL of data.user_volume, where no statement is without the user that it is for."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, RowMapping, delete, text
+from sqlalchemy import ColumnElement, CursorResult, delete, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from booksync_api_data.merging import Stored
@@ -24,7 +25,7 @@ _FIND = text(f"""
 """)  # noqa: S608 - of constants
 # in the order of the ids, so that two batches do not wait for each other
 _LOCK = text(f"""
-    SELECT volume_id, {", ".join(FACTS)}, version, created_at FROM data.user_volume
+    SELECT volume_id, version, created_at, {", ".join(FACTS)} FROM data.user_volume
     WHERE user_id = :user_id AND volume_id = ANY(CAST(:ids AS uuid[])) ORDER BY volume_id FOR UPDATE
 """)  # noqa: S608 - of constants
 
@@ -47,7 +48,7 @@ class PersonalRepository:
     async def lock(self, ids: Iterable[UUID]) -> dict[UUID, Stored]:
         """Return those of the volumes that there are, to be written in this transaction; others that want to, wait."""
         rows = await self._connection.execute(_LOCK, {"user_id": self._user_id, "ids": list(ids)})
-        return {row.volume_id: _build_stored(row._mapping) for row in rows}
+        return {volume_id: _build_stored(*columns) for volume_id, *columns in rows}
 
     async def write(self, writes: Iterable[Write]) -> set[UUID]:
         """Write volumes that are locked or new.
@@ -56,7 +57,7 @@ class PersonalRepository:
         """
         rows = [
             {**write.facts, "user_id": self._user_id, "volume_id": write.volume_id, "version": write.version}
-            for write in sorted(writes, key=lambda write: write.volume_id)
+            for write in sorted(writes, key=lambda write: write.volume_id.int)
         ]
         if not rows:
             return set()
@@ -71,11 +72,11 @@ class PersonalRepository:
         )
 
 
-def _build_stored(row: RowMapping) -> Stored:
+def _build_stored(version: int, created_at: datetime, *facts: Any) -> Stored:
     return Stored(
-        facts={name: row[name] for name in FACTS},
-        version=row["version"],
-        tag=build_personal_etag(row["version"], row["created_at"]),
+        facts=dict(zip(FACTS, facts, strict=True)),
+        version=version,
+        tag=build_personal_etag(version, created_at),
     )
 
 

@@ -44,7 +44,12 @@ class FactsIn(BaseModel):
     weight: Text20 = Field(default=None, description="g, as it was found: `300 g`, `0,3 kg`.")
     extra_info: Text20000 = None
     source: Text50 = Field(default=None, description="Where it was found.")
-    locked_fields: LockedFields = Field(default=[], description="What bulk and import leave as it is.")
+    # not `default=[]`, which would be copied for every item of a batch
+    locked_fields: LockedFields = Field(
+        default_factory=list,
+        description="What bulk and import leave as it is.",
+        json_schema_extra={"default": []},
+    )
 
 
 class VolumeIn(FactsIn):

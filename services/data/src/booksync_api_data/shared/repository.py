@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, text
+from sqlalchemy import ColumnElement, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from booksync_api_data.conditions import build_etag
@@ -54,7 +54,7 @@ _FIND = text(f"""
 """)  # noqa: S608 - of constants
 # in the order of the ids, so that two batches do not wait for each other
 _LOCK = text(f"""
-    SELECT volume_id, {", ".join(_FACTS)}, version, deleted_at FROM data.volume_extra
+    SELECT volume_id, version, deleted_at, {", ".join(_FACTS)} FROM data.volume_extra
     WHERE volume_id = ANY(CAST(:ids AS uuid[])) ORDER BY volume_id FOR UPDATE
 """)  # noqa: S608 - of constants
 
@@ -76,14 +76,14 @@ class VolumeRepository:
     async def lock(self, ids: Iterable[UUID]) -> dict[UUID, Stored]:
         """Return those of the volumes that ever were, to be written in this transaction; others that want to, wait."""
         rows = await self._connection.execute(_LOCK, {"ids": list(ids)})
-        return {row.volume_id: _build_stored(row._mapping) for row in rows}
+        return {volume_id: _build_stored(*columns) for volume_id, *columns in rows}
 
     async def write(self, writes: Iterable[Write]) -> set[UUID]:
         """Write volumes that are locked or new.
 
         :return: those that were written; not those that somebody else has made meanwhile.
         """
-        return await self._write([_build_row(write) for write in sorted(writes, key=lambda write: write.volume_id)])
+        return await self._write([_build_row(write) for write in sorted(writes, key=lambda write: write.volume_id.int)])
 
     async def delete(self, volume_id: UUID, stored: Stored) -> None:
         """Delete a volume that is locked."""
@@ -97,12 +97,12 @@ class VolumeRepository:
         return {row.volume_id for row in written}
 
 
-def _build_stored(row: RowMapping) -> Stored:
+def _build_stored(version: int, deleted_at: datetime | None, *facts: Any) -> Stored:
     return Stored(
-        facts={name: row[name] for name in _FACTS},
-        version=row["version"],
-        is_deleted=row["deleted_at"] is not None,
-        tag=build_etag(row["version"]),
+        facts=dict(zip(_FACTS, facts, strict=True)),
+        version=version,
+        is_deleted=deleted_at is not None,
+        tag=build_etag(version),
     )
 
 
