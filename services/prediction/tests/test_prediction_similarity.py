@@ -10,10 +10,13 @@ import pytest
 import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select, text
 
 from booksync_api_prediction.index import NAME, Indexing, find_state, measure_recall
 from booksync_api_prediction.languages import choose_language
 from booksync_api_prediction.similarity.fusion import Facts, compare, fuse, merge
+from booksync_api_prediction.similarity.repository import SEARCH, Filter, find_nearest, make_mean
+from booksync_api_prediction.tables import EMBEDDINGS
 from booksync_prediction_testing.encoder import make_vector
 from booksync_prediction_testing.service import V1, House, open_house, wait_until
 from booksync_service_testing.server import execute
@@ -233,6 +236,26 @@ async def test_index_is_made_by_a_job_when_there_are_rows_enough_and_finds_the_s
         assert recall.value >= 0.95
         after = await filled.ask("phare", min_similarity=0)
         assert ids(after)[:2] == ids(before)[:2]
+
+
+async def test_index_is_walked_past_all_that_a_filter_refuses() -> None:
+    async with open_house() as house:
+        seed = await house.put("series", title="Phare", synopsis=SEA)
+        hidden = [
+            {"kind": "series", "id": str(uuid4()), "title": f"Phare {n}", "synopsis": SEA, "adult": True}
+            for n in range(2 * int(SEARCH["hnsw.ef_search"]))
+        ]
+        shown = [{"kind": "series", "id": str(uuid4()), "title": "Ma cuisine", "synopsis": "du riz"} for _ in range(3)]
+        await house.put_all(hidden + shown)
+        database = house.serving.app.state.database
+        job = await house.serving.app.state.parts["jobs"].enqueue(database, "index")
+        assert (await house.wait_for_job(f"{V1}/jobs/{job['id']}"))["status"] == "done"
+        async with database.session() as session:
+            # the one index that needs no sorting
+            await session.execute(text("SET LOCAL enable_sort = off"))
+            query = make_mean([await session.scalar(select(EMBEDDINGS.c.id).where(EMBEDDINGS.c.item_id == seed))])
+            found = await find_nearest(session, query, Filter("all-MiniLM-L6-v2", adult=False), 4)
+        assert {str(row["item_id"]) for row in found} == {str(seed), *(item["id"] for item in shown)}
 
 
 async def test_half_made_index_is_made_again() -> None:

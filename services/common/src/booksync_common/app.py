@@ -28,6 +28,7 @@ def make_database[S: ServiceSettings](service: Service[S], settings: S) -> Datab
         schema=service.name,
         pool_size=settings.database_pool_size,
         pool_timeout=settings.database_pool_timeout,
+        server_settings=service.server_settings,
         echo=settings.database_echo,
     )
 

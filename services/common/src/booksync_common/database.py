@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import asyncpg
@@ -50,9 +51,9 @@ def make_metadata(schema: str) -> MetaData:
     return MetaData(schema=schema, naming_convention=NAMING)
 
 
-def _server_settings(application: str, schema: str, timeouts: dict[str, str]) -> dict[str, str]:
+def _server_settings(application: str, schema: str, more: Mapping[str, str]) -> dict[str, str]:
     # public has pgvector's type and operators
-    return {"application_name": application, "search_path": f"{schema}, public", "timezone": "UTC", **timeouts}
+    return {"application_name": application, "search_path": f"{schema}, public", "timezone": "UTC", **more}
 
 
 def _watch(engine: Engine) -> None:
@@ -89,12 +90,14 @@ class Database:
         schema: str,
         pool_size: int = 10,
         pool_timeout: float = 5,
+        server_settings: Mapping[str, str] = MappingProxyType({}),
         echo: bool = False,
     ) -> None:
         """Describe the pool.
 
         :param application: as PostgreSQL shows it in pg_stat_activity.
         :param pool_timeout: seconds to wait for a connection before a request gets 503.
+        :param server_settings: more of PostgreSQL's, for each connection of the pool.
         :param echo: log each statement, without its values.
         """
         self.url = url
@@ -109,7 +112,7 @@ class Database:
             connect_args={
                 "timeout": CONNECT_TIMEOUT,
                 "command_timeout": COMMAND_TIMEOUT,
-                "server_settings": _server_settings(application, schema, TIMEOUTS),
+                "server_settings": _server_settings(application, schema, {**TIMEOUTS, **server_settings}),
             },
         )
         _watch(self.engine.sync_engine)

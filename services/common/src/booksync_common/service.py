@@ -33,6 +33,7 @@ class Service[Settings: ServiceSettings]:
     version: str = __version__
     routers: Sequence[APIRouter] = ()
     max_body: int  # bytes of a request
+    server_settings: Mapping[str, str] = field(default_factory=dict)  # PostgreSQL's, for each connection
     streams: Container[str] = ()  # addresses that read bodies of any size as they come
     parts: Callable[[Settings], Sequence[Part]] = _no_parts
     migration_options: Callable[[Settings], Mapping[str, object]] = _no_options

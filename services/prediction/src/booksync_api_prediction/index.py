@@ -108,9 +108,8 @@ async def measure_recall(session: AsyncSession, model: str, *, adult: bool) -> R
     if not rows:
         return None
     queries = [repository.make_mean([row]) for row in rows]
-    await repository.prepare(session)
     found = [await repository.find_nearest(session, query, wanted, NEIGHBOURS) for query in queries]
-    await repository.prepare(session, exact=True)
+    await repository.search_exactly(session)
     true = [await repository.find_nearest(session, query, wanted, NEIGHBOURS) for query in queries]
     # by distance, not by id: of several at one distance, any is right
     hits = sum(

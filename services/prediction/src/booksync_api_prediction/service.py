@@ -20,6 +20,7 @@ from booksync_api_prediction.predictions import history
 from booksync_api_prediction.predictions.routes import ROUTER as PREDICTIONS
 from booksync_api_prediction.recommendations.routes import ROUTER as RECOMMENDATIONS
 from booksync_api_prediction.settings import PredictionSettings
+from booksync_api_prediction.similarity.repository import SEARCH
 from booksync_api_prediction.similarity.routes import ROUTER as SIMILARITY
 from booksync_api_prediction.tables import METADATA
 from booksync_api_prediction.vectors import RECREATE, recreate_column
@@ -78,6 +79,7 @@ SERVICE = Service(
     routers=[*both_roots(PREDICTIONS), RECOMMENDATIONS, SIMILARITY, FIGURES, JOBS, EMBEDDINGS, ME],
     max_body=32 * 1024**2,  # five hundred series with the longest of synopses
     parts=make_parts,
+    server_settings=SEARCH,
     migration_options=make_migration_options,
     commands={
         RECREATE: Command("empty the table of vectors and give its column VECTOR_DIMENSION", recreate_column),

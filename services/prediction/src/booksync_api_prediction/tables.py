@@ -36,6 +36,8 @@ EMBEDDINGS = Table(
     Column("series_id", Uuid, index=True),
     Column("number", Integer),
     Column("model", String(200), nullable=False),
+    # before the vector: what each search filters by costs as much more as there is to step over in a row
+    Column("adult", Boolean, nullable=False, server_default=false()),
     # its dimension is VECTOR_DIMENSION's at the first migration, its storage MAIN: out of the row, each comparison
     # would have to fetch its vector. The index is made by a job, when there are rows enough
     Column("embedding", VECTOR(), nullable=False),
@@ -53,7 +55,6 @@ EMBEDDINGS = Table(
     Column("type_name", Text),
     Column("publisher_id", Uuid),
     Column("publisher_name", Text),
-    Column("adult", Boolean, nullable=False, server_default=false()),
     Column("lang", String(10)),
     make_time("embedded_at", nullable=False),
     *make_times(),

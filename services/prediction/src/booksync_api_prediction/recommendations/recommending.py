@@ -39,7 +39,6 @@ class Rated:
 
 async def find_rated(session: AsyncSession, seeds: Sequence[RowMapping], wanted: Filter) -> list[Rated]:
     """Return series, the best first; without anything read, those that came last."""
-    await nearest.prepare(session)
     if not seeds:
         return [Rated(row) for row in collapse(await repository.find_newest(session, wanted, LONGLIST))]
     latest = seeds[:SEEDS]

@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from booksync_api_prediction.languages import Language
 from booksync_api_prediction.similarity import repository
 from booksync_api_prediction.similarity.bodies import Match, Reference, Similar
-from booksync_api_prediction.similarity.fusion import Facts, compare, fuse
+from booksync_api_prediction.similarity.fusion import Facts, Overlap, compare, fuse
 from booksync_api_prediction.similarity.reasons import give_reasons
 from booksync_api_prediction.similarity.repository import Filter
 
 #: Rows that are looked at, more and more until there are series enough: a long series has a hundred volumes, all alike.
-#: The first is about as many as the index has found anyway (`repository.EF_SEARCH`).
+#: The first is about as many as the index has found anyway (`repository.SEARCH`).
 WINDOWS = (450, 2000, 5000)
 #: Series whose facts are compared.
 SERIES = 200
@@ -48,46 +48,60 @@ def read_facts(row: RowMapping) -> Facts:
     return Facts(row["kind_names"], row["author_names"], row["type_name"])
 
 
+class Rated(NamedTuple):
+    """A row, with how similar it is to what is asked about."""
+
+    row: RowMapping
+    similarity: float
+    cosine: float
+    overlap: Overlap
+
+
 async def find_similar(
-    session: AsyncSession, query: Query, wanted: Filter, *, limit: int, threshold: float, language: Language
+    connection: AsyncConnection, query: Query, wanted: Filter, *, limit: int, threshold: float, language: Language
 ) -> Similar:
     """Find series."""
-    await repository.prepare(session)
     series: Sequence[RowMapping] = ()
     for window in WINDOWS:
-        series, is_all = await repository.find_nearest_series(session, query.vector, wanted, SERIES, window)
+        series, is_all = await repository.find_nearest_series(connection, query.vector, wanted, SERIES, window)
         if is_all or len(series) >= ROOM * limit:
             break
-    matches = sorted((make_match(query.facts, row, language) for row in series), key=_rank)
-    passing = [match for match in matches if match.similarity >= threshold]
-    notice = None if passing else "none_similar" if matches else "no_embeddings"
+    rated = sorted((rate(query.facts, row) for row in series), key=_rank)
+    passing = [match for match in rated if match.similarity >= threshold]
+    notice = None if passing else "none_similar" if rated else "no_embeddings"
     return Similar(
-        items=passing[:limit],
-        nearest=[] if passing else matches[:NEAREST],
+        items=[make_match(match, language) for match in passing[:limit]],
+        nearest=[] if passing else [make_match(match, language) for match in rated[:NEAREST]],
         notice=notice,  # type: ignore[arg-type]  # mypy sees str in a conditional expression
         unknown=list(query.unknown),
         model=wanted.model,
         threshold_applied=threshold,
-        considered=len(matches),
-        below_threshold=len(matches) - len(passing),
-        best_similarity=matches[0].similarity if matches else None,
+        considered=len(rated),
+        below_threshold=len(rated) - len(passing),
+        best_similarity=rated[0].similarity if rated else None,
     )
 
 
-def make_match(facts: Facts, row: RowMapping, language: Language) -> Match:
+def rate(facts: Facts, row: RowMapping) -> Rated:
     """Compare what is asked about with a row."""
     overlap = compare(facts, read_facts(row))
+    return Rated(row, round(fuse(row["cosine"], overlap), 4), round(row["cosine"], 4), overlap)
+
+
+def make_match(rated: Rated, language: Language) -> Match:
+    """Say what was found."""
+    row = rated.row
     return Match(
         series_id=row["series_id"],
         kind=row["kind"],
         id=row["item_id"],
         title=row["title"],
         number=row["number"],
-        similarity=round(fuse(row["cosine"], overlap), 4),
-        cosine=round(row["cosine"], 4),
-        reasons=give_reasons(row["cosine"], overlap, language),
+        similarity=rated.similarity,
+        cosine=rated.cosine,
+        reasons=give_reasons(row["cosine"], rated.overlap, language),
     )
 
 
-def _rank(match: Match) -> tuple[float, float, UUID]:
-    return -match.similarity, -match.cosine, match.id
+def _rank(rated: Rated) -> tuple[float, float, UUID]:
+    return -rated.similarity, -rated.cosine, rated.row["item_id"]

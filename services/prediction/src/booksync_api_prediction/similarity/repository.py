@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Float, RowMapping, and_, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from booksync_api_prediction.embeddings.bodies import Kind
 from booksync_api_prediction.embeddings.repository import is_for
@@ -20,8 +20,15 @@ from booksync_api_prediction.lists import all_of, any_of
 from booksync_api_prediction.names import make_key
 from booksync_api_prediction.tables import EMBEDDINGS
 
-#: Candidates that HNSW keeps on its way, where its default is 40: it then finds 99 of 100 of the ten nearest (bench).
-EF_SEARCH = 500
+#: PostgreSQL's settings for the search.
+SEARCH = {
+    # candidates that HNSW keeps on its way, where its default is 40: it then finds 99 of 100 of the ten nearest (bench)
+    "hnsw.ef_search": "500",
+    "hnsw.iterative_scan": "strict_order",
+}
+
+# SQLAlchemy copies every column for an alias
+_SEEDS = EMBEDDINGS.alias("seeds")
 
 #: Columns that are compared and shown.
 FACTS = [
@@ -36,6 +43,10 @@ FACTS = [
     EMBEDDINGS.c.type_name,
     EMBEDDINGS.c.adult,
 ]
+
+
+#: What reads in a transaction, or without one.
+type Reading = AsyncConnection | AsyncSession
 
 
 @dataclass(frozen=True)
@@ -91,22 +102,13 @@ def _split(values: Sequence[str]) -> tuple[list[UUID], list[str]]:
     return ids, names
 
 
-async def prepare(session: AsyncSession, *, exact: bool = False) -> None:
-    """Set how the transaction searches.
-
-    :param exact: without the index, to measure how much of the truth it finds.
-    """
-    values = [
-        func.set_config("hnsw.iterative_scan", "strict_order", True),
-        func.set_config("hnsw.ef_search", str(EF_SEARCH), True),
-    ]
-    if exact:
-        values.append(func.set_config("enable_indexscan", "off", True))
-    await session.execute(select(*values))
+async def search_exactly(session: AsyncSession) -> None:
+    """Have the transaction search without the index, to measure how much of the truth that finds."""
+    await session.execute(select(func.set_config("enable_indexscan", "off", True)))
 
 
 async def find_nearest(
-    session: AsyncSession, query: Sequence[float] | ColumnElement[Any], wanted: Filter, limit: int
+    connection: Reading, query: Sequence[float] | ColumnElement[Any], wanted: Filter, limit: int
 ) -> Sequence[RowMapping]:
     """Return the rows whose vectors are closest, each with its `cosine`.
 
@@ -119,11 +121,11 @@ async def find_nearest(
         .order_by(distance)
         .limit(limit)
     )
-    return (await session.execute(statement)).mappings().all()
+    return (await connection.execute(statement)).mappings().all()
 
 
 async def find_nearest_series(
-    session: AsyncSession, query: Sequence[float] | ColumnElement[Any], wanted: Filter, limit: int, window: int
+    connection: Reading, query: Sequence[float] | ColumnElement[Any], wanted: Filter, limit: int, window: int
 ) -> tuple[Sequence[RowMapping], bool]:
     """Return the closest row of each of the closest series, with its `cosine`, and whether there is no more to find.
 
@@ -152,16 +154,16 @@ async def find_nearest_series(
         .order_by(first.c.distance)
         .limit(limit)
     )
-    found = (await session.execute(statement)).mappings().all()
+    found = (await connection.execute(statement)).mappings().all()
     return found, not found or found[0]["rows"] < window
 
 
 async def find_seeds(
-    session: AsyncSession, items: Sequence[tuple[Kind, UUID]], *, model: str, adult: bool
+    connection: Reading, items: Sequence[tuple[Kind, UUID]], *, model: str, adult: bool
 ) -> Sequence[RowMapping]:
     """Return the rows that stand for items: their own, or, for a series that has none, those of its volumes."""
     statement = select(*FACTS).where(EMBEDDINGS.c.model == model, is_for(adult=adult), _stands_for(items))
-    rows = (await session.execute(statement)).mappings().all()
+    rows = (await connection.execute(statement)).mappings().all()
     own = {(row["kind"], row["item_id"]) for row in rows}
     wanted = set(items)
     return [row for row in rows if (row["kind"], row["item_id"]) in wanted or ("series", row["series_id"]) not in own]
@@ -175,8 +177,7 @@ def _stands_for(items: Sequence[tuple[Kind, UUID]]) -> ColumnElement[bool]:
 
 def make_mean(rows: Sequence[UUID]) -> ColumnElement[Any]:
     """Return SQL for the mean vector of rows, which then needs not come here and go back."""
-    seeds = EMBEDDINGS.alias("seeds")
-    return select(func.avg(seeds.c.embedding)).where(seeds.c.id == any_of(rows)).correlate(None).scalar_subquery()
+    return select(func.avg(_SEEDS.c.embedding)).where(_SEEDS.c.id == any_of(rows)).correlate(None).scalar_subquery()
 
 
 async def is_empty(session: AsyncSession, wanted: Filter) -> bool:

@@ -61,9 +61,9 @@ async def post_similar(
     if body.text is None:
         return await _find_by_items(body.items, body, user, settings, storage, language)
     (vector,) = await model.encode([_require_text(body.text)])
-    async with storage.session() as session:
+    async with storage.reader() as connection:
         return await find_similar(
-            session,
+            connection,
             finding.Query(vector, Facts()),
             _make_filter(body, user, settings),
             limit=body.limit,
@@ -80,9 +80,8 @@ async def search(body: SearchBody, user: User, settings: Settings, model: Encodi
     else:
         query = _require_direction(body.vector, settings.vector_dimension)
     wanted = Filter(settings.model_name, adult=user.certify_adult, kind=body.kind)
-    async with storage.session() as session:
-        await repository.prepare(session)
-        rows = await repository.find_nearest(session, query, wanted, body.limit)
+    async with storage.reader() as connection:
+        rows = await repository.find_nearest(connection, query, wanted, body.limit)
     floor = -1 if body.min_cosine is None else body.min_cosine
     return Hits(items=[_make_hit(row) for row in rows if row["cosine"] >= floor], model=settings.model_name)
 
@@ -96,8 +95,8 @@ async def _find_by_items(
     language: Speech,
 ) -> Similar:
     keys = [(item.kind, item.id) for item in items]
-    async with storage.session() as session:
-        rows = await repository.find_seeds(session, keys, model=settings.model_name, adult=user.certify_adult)
+    async with storage.reader() as connection:
+        rows = await repository.find_seeds(connection, keys, model=settings.model_name, adult=user.certify_adult)
         found = {(row["kind"], row["item_id"]) for row in rows} | {("series", row["series_id"]) for row in rows}
         unknown = [item for item in items if (item.kind, item.id) not in found]
         if not rows:
@@ -111,7 +110,7 @@ async def _find_by_items(
         # a series is its volumes, a volume is not its series
         series = own if wanted.exclude_same_series else {item.id for item in items if item.kind == "series"}
         return await find_similar(
-            session,
+            connection,
             query,
             _make_filter(wanted, user, settings, items=keys, series=sorted(series)),
             limit=wanted.limit,
