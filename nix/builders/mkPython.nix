@@ -53,6 +53,9 @@ derivation (
     args = builtins.tail python.command ++ [
       "-I"
       "-B"
+      # what this compiles has lines and no columns, which are a quarter of a compressed .pyc
+      "-X"
+      "no_debug_ranges"
       "-c"
       run
     ];

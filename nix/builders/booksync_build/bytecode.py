@@ -8,6 +8,7 @@ one fresh interpreter a file (30 times slower), and sorting the files (equal onl
 The parent itself still differs in one thing: CPython has one object for each string of a single
 Latin-1 character, and marshal writes whether it is interned, which depends on how the modules of
 the parent were loaded. So all of them are.
+It is to run with ``-X no_debug_ranges`` (PEP 657): tracebacks then name the line, without carets below a part of it.
 The hash in the file is never checked at run time (PEP 552, unchecked), since images are read-only.
 """
 
