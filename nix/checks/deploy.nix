@@ -17,15 +17,9 @@ let
 
   tree =
     group:
-    builders.mkDebianTree {
-      name = "${group}-tools";
+    import ./toolTree.nix { inherit locks builders; } {
+      inherit group;
       inherit (platform) architecture;
-      packages = locks.debian.groups.${group}.${platform.architecture};
-      drop = [
-        "usr/share/doc"
-        "usr/share/man"
-        "usr/share/locale"
-      ];
     };
   command = group: program: toJSON (builders.debianCommand (tree group) program);
 

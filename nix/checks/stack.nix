@@ -1,5 +1,6 @@
 # The images in a container engine of a virtual machine: run by the guide's own lines and by deploy/, and broken there.
 {
+  locks,
   platform,
   builders,
   images,
@@ -13,6 +14,7 @@ let
     "loading"
     "guide"
     "family_day"
+    "nginx"
   ];
   breaking = [
     "hardening"
@@ -82,6 +84,10 @@ let
         BOOKSYNC_ARCH = architecture;
         BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
         BOOKSYNC_IMAGES = layoutsOf architecture;
+        BOOKSYNC_NGINX_ROOT = import ./toolTree.nix { inherit locks builders; } {
+          group = "nginx";
+          inherit architecture;
+        };
         BOOKSYNC_VERSION = release.version;
         BOOKSYNC_VM = builders.mkVm { inherit architecture; };
         BOOKSYNC_VM_TOOLS = builders.vmTools;

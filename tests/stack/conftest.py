@@ -14,10 +14,9 @@ from booksync_auth_testing.mangacollec import CLIENT_ID, CLIENT_SECRET
 from booksync_stack import GIVEN
 from booksync_stack.deployment import bring_up, install, is_deployed
 from booksync_stack.household import Household
-from booksync_stack.loading import ENGINE_PORT, load_images
+from booksync_stack.loading import Client
 from booksync_stack.mangacollec import ADDRESS
 from booksync_stack.services import wait_until
-from booksync_testing.web import free_port
 from booksync_vm.machine import Machine, MachineError
 from booksync_vm.qemu import load_model
 
@@ -56,11 +55,15 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="session")
-def loaded(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def client(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    """Return docker's client on the builder."""
+    return Client(machine, tmp_path_factory.mktemp("client"))
+
+
+@pytest.fixture(scope="session")
+def loaded(client: Client) -> list[str]:
     """Load the images into the machine's engine, and return their names."""
-    port = free_port()
-    machine.forward_port(port, ENGINE_PORT)
-    return load_images(machine, tmp_path_factory.mktemp("client"), host_port=port)
+    return client.load_images()
 
 
 @pytest.fixture(scope="session")
