@@ -11,7 +11,6 @@ RECOVERING = "automatic recovery in progress"
 
 def test_power_cut_during_writes(deployed: Machine, household: Household) -> None:
     member = household.join("Claire")
-    before = read_log(deployed, DATABASE).count(RECOVERING)
     with Writers(household, member, timeout=10) as writers:
         writers.wait_for(100)
         deployed.crash()
@@ -22,7 +21,7 @@ def test_power_cut_during_writes(deployed: Machine, household: Household) -> Non
             what=f"{service} is ready again",
             seconds=RECOVERY_SECONDS,
         )
-    assert read_log(deployed, DATABASE).count(RECOVERING) == before + 1
+    assert read_log(deployed, DATABASE).count(RECOVERING) == 1
     # the session, too, was written before it was acknowledged
     writers.check()
     wait_until(deployed, "healthy")

@@ -3,12 +3,22 @@
 import asyncio
 import uuid
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from booksync_api_data.conditions import Precondition
+from booksync_api_data.shared.models import NOTHING
+from booksync_api_data.shared.repository import VolumeRepository
+from booksync_api_data.writes import Item, write_one
+from booksync_common.database import Database
 from booksync_data_testing.api import MACHINE, MINE, VOLUMES, Api
 from booksync_service_testing.server import execute
+
+#: Whether anybody waits for somebody else's transaction.
+WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 
 
 def make_items(number: int) -> list[dict[str, Any]]:
@@ -79,6 +89,23 @@ async def test_batches_that_make_the_same_volumes_at_once(api: Api) -> None:
     assert sum(found.get("created", 0) for found in counts) == 50
     assert sum(found.get("unchanged", 0) for found in counts) == 150
     assert {volume["version"] for volume in await api.get_all(VOLUMES)} == {1}
+
+
+async def test_a_batch_plans_again_for_what_came_meanwhile(api: Api) -> None:
+    """Another transaction has made one of its volumes, and commits while the batch waits for it."""
+    early, late = make_items(2)
+    database: Database = api.serving.app.state.database
+    async with database.session() as other:
+        item = Item(UUID(late["volume_id"]), {**NOTHING, "object_id": "BBD-1"})
+        await write_one(VolumeRepository(other), item, Precondition())
+        batch = asyncio.create_task(api.bulk(early, late))
+        async with database.reader() as connection:
+            while not await connection.scalar(WAITING):
+                assert not batch.done()
+    results = (await batch).json()["items"]
+    assert [(result["status"], result["version"]) for result in results] == [("created", 1), ("updated", 2)]
+    stored = await api.get(f"{VOLUMES}/{late['volume_id']}")
+    assert (stored["object_id"], stored["nb_pages"], stored["version"]) == ("BBD-1", late["nb_pages"], 2)
 
 
 def with_key(key: str) -> dict[str, str]:
