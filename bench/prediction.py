@@ -42,6 +42,8 @@ VOLUMES_PER_SERIES = 9
 NEAR_GENRE, NEAR_SERIES = 0.8, 3.0
 PILE = 60
 SECONDS = 6.0
+#: About where an index begins to pay.
+COUNTS = (5_000, 10_000, 20_000, 40_000)
 
 Row = tuple[str, str, str]
 
@@ -183,12 +185,14 @@ def make_row(name: str, load: Load, goal: str) -> Row:
     return name, measured, goal
 
 
-async def measure_similar(setting: Setting, words: str) -> list[Row]:
+async def measure_similar(
+    setting: Setting, words: str, *, goals: Sequence[str] = ("p95 <= 30 ms", "p95 <= 80 ms")
+) -> list[Row]:
     """Put load on the search."""
     rows = []
     asked = ask_similar(setting)
     await run_load(setting.service.port, asked, concurrent=2, count=50)
-    for concurrent, goal in ((1, "p95 <= 30 ms"), (8, "p95 <= 80 ms")):
+    for concurrent, goal in zip((1, 8), goals, strict=True):
         load = await run_load(setting.service.port, asked, concurrent=concurrent, seconds=SECONDS)
         rows.append(make_row(f"similar, {words}, {concurrent} at once", load, goal))
     return rows
@@ -203,6 +207,19 @@ async def measure_index(setting: Setting) -> Row:
     found = [(await setting.ask("/embeddings/stats?recall=true"))["recall"]["value"] for _ in range(5)]
     measured = f"{statistics.mean(found):.3f}, and {seconds:.0f} s to build"
     return "what the index finds of the ten nearest", measured, ">= 0.99"
+
+
+async def measure_both(models: Path) -> list[Row]:
+    """Compare the two searches where one takes over from the other (HNSW_MIN_ROWS)."""
+    rows = []
+    for count in COUNTS:
+        async with run(models, count, hnsw_from=1_000_000) as setting:
+            rows += await measure_similar(setting, f"exact, {count:,} vectors", goals=("", ""))
+        async with run(models, count, hnsw_from=1) as setting:
+            name, found, _ = await measure_index(setting)
+            rows.append((f"{name} of {count:,}", found, ""))
+            rows += await measure_similar(setting, f"HNSW, {count:,} vectors", goals=("", ""))
+    return rows
 
 
 async def measure(models: Path) -> list[Row]:
@@ -222,24 +239,33 @@ async def measure(models: Path) -> list[Row]:
     return rows
 
 
+def draw(rows: Sequence[Row]) -> list[str]:
+    """Return a table."""
+    return ["| what | measured | goal |", "|---|---|---|", *(f"| {' | '.join(cells)} |" for cells in rows), ""]
+
+
 def main() -> None:
     """Measure, and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=Path, required=True)
-    rows = asyncio.run(measure(parser.parse_args().models))
+    models = parser.parse_args().models
+    rows, both = asyncio.run(measure(models)), asyncio.run(measure_both(models))
     lines = [
         "# Prediction API",
         "",
         f"Made by `.venv/bin/python -m bench.prediction` on {len(os.sched_getaffinity(0))} cores (load average at the",
         f"end: {os.getloadavg()[0]:.1f}): one worker with onnxruntime, PostgreSQL and the client on the same machine.",
         "",
-        "| what | measured | goal |",
-        "|---|---|---|",
-        *(f"| {' | '.join(cells)} |" for cells in rows),
-        "",
+        *draw(rows),
         "The start and its memory, and how fast texts are encoded: [encoding](encoding.md).",
+        "",
+        "## Where an index begins to pay",
+        "",
+        "What `HNSW_MIN_ROWS` is set by: both searches with as many vectors, in the same run.",
+        "",
+        *draw(both),
     ]
-    (HERE / "prediction.md").write_text("\n".join(lines) + "\n")
+    (HERE / "prediction.md").write_text("\n".join(lines))
 
 
 if __name__ == "__main__":

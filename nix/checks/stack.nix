@@ -4,15 +4,19 @@
   platform,
   builders,
   images,
+  testTools,
 }:
 let
   inherit (builtins) listToAttrs;
   release = import ../images/release.nix;
+  mkPush = import ../apps/mkPush.nix { inherit platform builders; };
+  mkVerify = import ../apps/mkVerify.nix { inherit platform builders; };
 
   # in this order: each leaves the machine as the next one expects it
   day = [
     "loading"
     "guide"
+    "root"
     "family_day"
     "nginx"
   ];
@@ -30,6 +34,7 @@ let
     "services_killed"
     "upgrade"
     "backup"
+    "release"
   ];
   # what all of these have sent
   end = [ "no_network" ];
@@ -63,6 +68,9 @@ let
       architecture,
       scenarios,
     }:
+    let
+      layouts = layoutsOf architecture;
+    in
     builders.mkPytest {
       inherit name;
       tests = map (scenario: "tests/stack/test_${scenario}.py") scenarios;
@@ -83,11 +91,15 @@ let
       env = {
         BOOKSYNC_ARCH = architecture;
         BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
-        BOOKSYNC_IMAGES = layoutsOf architecture;
+        BOOKSYNC_IMAGES = layouts;
         BOOKSYNC_NGINX_ROOT = import ./toolTree.nix { inherit locks builders; } {
           group = "nginx";
           inherit architecture;
         };
+        BOOKSYNC_PUSH = "${mkPush { images = layouts; }}/bin/push";
+        # for a machine of the builder's architecture
+        BOOKSYNC_REGISTRY = "${testTools}/usr/bin/docker-registry";
+        BOOKSYNC_VERIFY = "${mkVerify { images = layouts; }}/bin/verify";
         BOOKSYNC_VERSION = release.version;
         BOOKSYNC_VM = builders.mkVm { inherit architecture; };
         BOOKSYNC_VM_TOOLS = builders.vmTools;
