@@ -147,6 +147,8 @@ def replay(change: Change, before: Bootstrap, *, programs: dict[str, str], addre
             sent, pushed = push(programs[image], result, address)
             there = list_blobs(original, image)
             new = sum(size for digest, size in list_blobs(result, image).items() if digest not in there)
+            if new == 0:
+                raise SystemExit(f"{change.name}: expected another {image}, got the same bytes; choose another change")
             architectures = json.loads((result / "digests.json").read_text())[image]["architectures"]
             layers = {layer["digest"]: layer["size"] for part in architectures.values() for layer in part["layers"]}
             today = datetime.now(UTC).date().isoformat()

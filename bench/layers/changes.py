@@ -147,11 +147,11 @@ CHANGES = (
     Change(
         "a package of PostgreSQL's", [POSTGRES], take_package_of_sid(["libxml2", "libkrb5-3", "libldap2", "libicu76"])
     ),
-    Change("pgvector", [POSTGRES], replace("nix/builders/booksync_build/pgvector.py", '"-O2"', '"-O3"')),
+    Change("pgvector", [POSTGRES], replace("nix/builders/booksync_build/pgvector.py", '"-O2"', '"-Os"')),
     Change(
         "CPython",
         [AUTH, DATA, PREDICTION],
-        replace("nix/images/selection.nix", '    "lib/python3.12/pydoc_data"\n', ""),
+        replace("nix/images/selection.nix", '    "lib/python3.12/turtle*"\n', ""),
     ),
     Change(
         "the model",
