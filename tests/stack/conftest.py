@@ -25,6 +25,9 @@ STATE = "BOOKSYNC_VM_STATE"
 
 ENGINE_SECONDS = 600
 
+#: Of the first prediction, for which the model encodes every mood: two minutes, where a slow processor is emulated.
+PREDICTION_SECONDS = 600
+
 #: What this household's operator has decided.
 SETTINGS = {"MANGACOLLEC_CLIENT_ID": CLIENT_ID, "MANGACOLLEC_BASE_URL": ADDRESS}
 
@@ -81,6 +84,7 @@ def deployed(machine: Machine, loaded: list[str]) -> Machine:
 def household(deployed: Machine) -> Iterator[Household]:
     """Return a family's devices."""
     household = Household(deployed)
+    household.prediction.timeout = PREDICTION_SECONDS
     yield household
     for client in household.clients.values():
         client.close()
