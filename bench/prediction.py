@@ -25,6 +25,7 @@ import asyncpg
 import numpy as np
 from bench.load import Client, Load, make_request, run_load
 
+from booksync_api_prediction import index
 from booksync_service_testing import processes
 from booksync_service_testing.fake_auth import run_fake_auth
 from booksync_service_testing.server import execute, make_database, render
@@ -43,7 +44,7 @@ NEAR_GENRE, NEAR_SERIES = 0.8, 3.0
 PILE = 60
 SECONDS = 6.0
 #: About where an index begins to pay.
-COUNTS = (5_000, 10_000, 20_000, 40_000)
+COUNTS = (5_000, 10_000, 15_000, 20_000, 40_000)
 
 Row = tuple[str, str, str]
 
@@ -108,6 +109,7 @@ class Setting:
     """A service that runs, and what it knows."""
 
     service: processes.Running
+    database: str
     token: str
     library: Library
 
@@ -154,7 +156,7 @@ async def run(models: Path, rows: int, *, hnsw_from: int) -> AsyncIterator[Setti
             library = await fill(render(url.set(drivername="postgresql")), rows)
             with processes.start("prediction", log_path=log, **variables) as service:
                 service.wait_for("/health/ready", 200)
-                yield Setting(service, auth.add_user(), library)
+                yield Setting(service, render(url.set(drivername="postgresql")), auth.add_user(), library)
 
 
 def ask_similar(setting: Setting) -> list[bytes]:
@@ -209,6 +211,15 @@ async def measure_index(setting: Setting) -> Row:
     return "what the index finds of the ten nearest", measured, ">= 0.99"
 
 
+async def is_walked(setting: Setting) -> bool:
+    """Tell whether PostgreSQL, which weighs the index against comparing with each vector, has used it."""
+    await asyncio.sleep(2)  # its processes tell their figures once a second
+    connection = await asyncpg.connect(setting.database)
+    scans = await connection.fetchval("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = $1", index.NAME)
+    await connection.close()
+    return bool(scans)
+
+
 async def measure_both(models: Path) -> list[Row]:
     """Compare the two searches where one takes over from the other (HNSW_MIN_ROWS)."""
     rows = []
@@ -218,7 +229,8 @@ async def measure_both(models: Path) -> list[Row]:
         async with run(models, count, hnsw_from=1) as setting:
             name, found, _ = await measure_index(setting)
             rows.append((f"{name} of {count:,}", found, ""))
-            rows += await measure_similar(setting, f"HNSW, {count:,} vectors", goals=("", ""))
+            found = await measure_similar(setting, f"HNSW, {count:,} vectors", goals=("", ""))
+            rows += found if await is_walked(setting) else [(f"{name}, not used", *rest) for name, *rest in found]
     return rows
 
 
