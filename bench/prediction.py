@@ -229,8 +229,9 @@ async def measure_both(models: Path) -> list[Row]:
         async with run(models, count, hnsw_from=1) as setting:
             name, found, _ = await measure_index(setting)
             rows.append((f"{name} of {count:,}", found, ""))
-            found = await measure_similar(setting, f"HNSW, {count:,} vectors", goals=("", ""))
-            rows += found if await is_walked(setting) else [(f"{name}, not used", *rest) for name, *rest in found]
+            measured = await measure_similar(setting, f"HNSW, {count:,} vectors", goals=("", ""))
+            is_used = await is_walked(setting)
+            rows += [(name if is_used else f"{name}, not used", value, goal) for name, value, goal in measured]
     return rows
 
 
