@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from booksync_stack.deployment import COMPOSE, DEPLOY_SECONDS, FOLDER, SCRIPTS, with_patience
+from booksync_stack.deployment import BROKEN_SECONDS, COMPOSE, DEPLOY_SECONDS, FOLDER, SCRIPTS, with_patience
 from booksync_stack.household import V1, Household, expect
 from booksync_stack.services import ALL, CONTAINERS, HEALTHY_SECONDS, wait_until
 from booksync_testing.web import free_port
@@ -29,8 +29,6 @@ CONFIGURATION = {
 }
 
 DATA = CONTAINERS["data"]
-#: Of a container that never is healthy, and of the one that then takes its place again.
-BROKEN_SECONDS = 240
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,13 @@ import uuid
 
 import pytest
 
-from booksync_stack.deployment import DEPLOY_SECONDS, with_patience
+from booksync_stack.deployment import BROKEN_SECONDS, DEPLOY_SECONDS, with_patience
 from booksync_stack.household import V1, Household, expect
 from booksync_stack.services import CONTAINERS, wait_until
 from booksync_vm.machine import Machine
 from booksync_vm.subtests import subtest
 
 DATA = CONTAINERS["data"]
-#: Of a container that never is healthy, and of the one that then takes its place again.
-BROKEN_SECONDS = 240
 
 MIGRATIONS = "/usr/local/lib/python3.12/site-packages/booksync_api_data/migrations/versions"
 

@@ -10,13 +10,12 @@ from sqlalchemy.engine import URL
 
 from booksync_auth_testing.household import KEY, PASSWORD, V1, Household, Person, live_in, parse_person, problem
 from booksync_auth_testing.mangacollec import Mangacollec, run_mangacollec
+from booksync_service_testing.server import IS_WAITING
 from booksync_service_testing.serving import wait_for
 
 EMAIL = "lea@example.org"
 THERE = "her password there"
 ACCOUNT = {"email": EMAIL, "password": THERE}
-#: Whether the other replica has come to the row that the first one has locked.
-IS_WAITING = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 EXPIRE = "UPDATE auth.credentials SET token_expires_at = now() + interval '59 seconds'"
 
 

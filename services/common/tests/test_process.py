@@ -67,21 +67,22 @@ def test_what_the_start_has_made_is_no_work_for_the_garbage_collector() -> None:
     assert int(result.stdout) > 10_000, result.stderr
 
 
+def test_imports_wait_neither_for_the_garbage_collector_nor_for_alembic() -> None:
+    figures = "gc.get_freeze_count(), gc.isenabled(), 'alembic' in sys.modules"
+    code = f"import gc, sys, booksync_api_sample.cli; print({figures})"
+    frozen, *others = processes.run("sample", sys.executable, "-c", code).stdout.split()
+    assert int(frozen) > 10_000
+    assert others == ["True", "False"]
+
+
 @pytest.mark.parametrize("words", [["serve"], ["migrate"], ["uvicorn", "booksync_api_sample.main:app"]])
 def test_refused_configuration_is_one_line(words: list[str], tmp_path: Path) -> None:
     if words[0] == "uvicorn":
-        words = [*write_uvicorn(tmp_path), *words[1:]]
+        words = [*processes.write_uvicorn(tmp_path), *words[1:]]
     result = processes.run("sample", *words, ENVIRONMENT="production")
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
     assert "DATABASE_URL" in line
-
-
-def write_uvicorn(directory: Path) -> list[str]:
-    """Return the command that the console script `uvicorn` is, wherever that has been installed."""
-    script = directory / "uvicorn.py"
-    script.write_text("import sys\nfrom uvicorn.main import main\nsys.exit(main())\n")
-    return [sys.executable, "-P", str(script)]
 
 
 def test_migrate(database_url: URL) -> None:
@@ -144,7 +145,7 @@ def test_missing_variable_is_one_warning(tmp_path: Path) -> None:
 
 
 def test_uvicorns_own_command_listens_on_host_and_port(tmp_path: Path) -> None:
-    words = [*write_uvicorn(tmp_path), "booksync_api_sample.main:app"]
+    words = [*processes.write_uvicorn(tmp_path), "booksync_api_sample.main:app"]
     with processes.start("sample", *words, log_path=tmp_path / "log") as service:
         service.wait_for("/health", 200)
         assert service.terminate() in ORDERLY_CODES
@@ -160,7 +161,7 @@ async def address_without_schema() -> AsyncIterator[str]:
 
 @pytest.mark.parametrize("uvicorn", [False, True], ids=["serve", "uvicorn"])
 def test_start_that_cannot_succeed_ends_the_process(address_without_schema: str, tmp_path: Path, uvicorn: bool) -> None:
-    words = [*write_uvicorn(tmp_path), "booksync_api_sample.main:app"] if uvicorn else ["serve"]
+    words = [*processes.write_uvicorn(tmp_path), "booksync_api_sample.main:app"] if uvicorn else ["serve"]
     with processes.start("sample", *words, log_path=tmp_path / "log", DATABASE_URL=address_without_schema) as service:
         assert service.process.wait(PATIENCE) == 1
         last = service.log()[-1]

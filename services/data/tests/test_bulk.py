@@ -15,10 +15,7 @@ from booksync_api_data.shared.repository import VolumeRepository
 from booksync_api_data.writes import Item, write_one
 from booksync_common.database import Database
 from booksync_data_testing.api import MACHINE, MINE, VOLUMES, Api
-from booksync_service_testing.server import execute
-
-#: Whether anybody waits for somebody else's transaction.
-WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+from booksync_service_testing.server import IS_WAITING, execute
 
 
 def make_items(number: int) -> list[dict[str, Any]]:
@@ -100,7 +97,7 @@ async def test_a_batch_plans_again_for_what_came_meanwhile(api: Api) -> None:
         await write_one(VolumeRepository(other), item, Precondition())
         batch = asyncio.create_task(api.bulk(early, late))
         async with database.reader() as connection:
-            while not await connection.scalar(WAITING):
+            while not await connection.scalar(text(IS_WAITING)):
                 assert not batch.done()
     results = (await batch).json()["items"]
     assert [(result["status"], result["version"]) for result in results] == [("created", 1), ("updated", 2)]

@@ -1,7 +1,6 @@
 """Files of any length go in and out in little memory, and one that breaks off leaves nothing half done."""
 
 import asyncio
-import re
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -38,14 +37,6 @@ async def run_process(url: URL, log_path: Path) -> AsyncIterator[tuple[Running, 
             yield running, {"Authorization": f"Bearer {auth.add_user()}"}
 
 
-def read_memory(running: Running, name: str) -> int:
-    """Return a figure of the process, in bytes: VmRSS, or its peak VmHWM."""
-    status = Path(f"/proc/{running.process.pid}/status").read_text()
-    found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
-    assert found is not None
-    return int(found[1]) * 1024
-
-
 def make_client(running: Running) -> httpx.AsyncClient:
     """Talk to a process."""
     return httpx.AsyncClient(base_url=running.address, timeout=PATIENCE, trust_env=False)
@@ -74,17 +65,17 @@ async def test_a_long_file_goes_in_and_out_in_little_memory(data_url: URL, runni
         assert small.json()["counts"] == {"created": 10}
         async with client.stream("GET", f"{VOLUMES}/export", headers=user) as answer:
             await answer.aread()
-        before = read_memory(running, "VmRSS")
+        before = running.memory("VmRSS")
         content = make_rows(rows, text=text)
         imported = await client.post(f"{VOLUMES}/import", content=content, headers=CSV)
         assert imported.json()["counts"] == {"unchanged": 10, "created": rows - 10}
-        assert read_memory(running, "VmHWM") - before < GROWTH
+        assert running.memory("VmHWM") - before < GROWTH
         length = 0
         async with client.stream("GET", f"{VOLUMES}/export", headers=user) as answer:
             async for chunk in answer.aiter_bytes():
                 length += len(chunk)
         assert length > LONG
-        assert read_memory(running, "VmHWM") - before < GROWTH
+        assert running.memory("VmHWM") - before < GROWTH
 
 
 @pytest.mark.parametrize("is_atomic", [True, False])

@@ -16,6 +16,9 @@ COMPOSE = f"{SCRIPTS}/compose.sh"
 #: Of a first start: initdb, every migration, and what deploy.sh waits for.
 DEPLOY_SECONDS = 2 * HEALTHY_SECONDS
 
+#: Of a container that never is healthy, and of the one that then takes its place again.
+BROKEN_SECONDS = 240
+
 #: What is changed in compose.prod.yaml where a processor is emulated: a service takes minutes to start there, a health
 #: check seconds, and as many as there are by default leave no time for anything else.
 SLOW = "interval: 15s, start_interval: 15s, timeout: 30s, start_period: 15m"

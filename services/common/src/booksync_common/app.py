@@ -1,11 +1,13 @@
 """Put an application together."""
 
 import asyncio
+import inspect
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import iter_route_contexts
 
 from booksync_common import documentation, health, metrics, problem_schema, problems
 from booksync_common.body_limit import BodyLimitMiddleware
@@ -14,6 +16,8 @@ from booksync_common.requests import RequestMiddleware, StartingMiddleware
 from booksync_common.service import Service
 from booksync_common.settings import ServiceSettings
 from booksync_common.startup import Startup, end_process, freeze_memory
+
+_OPTIONS = inspect.signature(FastAPI.add_api_route).parameters.keys()
 
 logger = logging.getLogger(__name__)
 
@@ -96,9 +100,18 @@ def create_app[S: ServiceSettings](
     app.add_middleware(RequestMiddleware, metrics=figures)
 
     asked = health.Health(database=database, migrations=migrations, parts=parts, startup=startup)
-    app.include_router(health.make_router(name=service.distribution, version=service.version, health=asked))
-    app.include_router(metrics.make_router(figures))
-    app.include_router(documentation.make_router(title=service.title, openapi_url="openapi.json"))
-    for router in service.routers:
-        app.include_router(router)
+    routers = [
+        *service.routers,  # first, as they are asked most
+        health.make_router(name=service.distribution, version=service.version, health=asked),
+        metrics.make_router(figures),
+        documentation.make_router(title=service.title, openapi_url="openapi.json"),
+    ]
+    for router in routers:
+        add_routes(app, router)
     return app
+
+
+def add_routes(app: FastAPI, router: APIRouter) -> None:
+    """Add a router's routes one by one, as FastAPI matches a request twice with each of an included router."""
+    for route in iter_route_contexts(router.routes):
+        app.add_api_route(**{name: getattr(route, name) for name in _OPTIONS if hasattr(route, name)})

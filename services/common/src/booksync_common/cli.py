@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from booksync_common.app import create_app, make_database
 from booksync_common.database import CONNECTION_ERRORS, Database
 from booksync_common.failures import ConfigurationError, FatalError
+from booksync_common.heads import HeadLimitProtocol
 from booksync_common.logs import configure_logs
 from booksync_common.migrations import migrate
 from booksync_common.service import Service
@@ -98,6 +99,7 @@ def _serve[S: ServiceSettings](service: Service[S]) -> int:
         create_app(service, settings),
         host=settings.host,
         port=settings.port,
+        http=HeadLimitProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -112,7 +114,7 @@ def _migrate[S: ServiceSettings](service: Service[S], options: Sequence[str]) ->
         return _usage(service, options)
     settings = service.settings.load()
     if options == ["--sql"]:
-        service.migrations(settings).write_sql(sys.stdout)
+        service.migrations(settings).revisions.write_sql(sys.stdout)
         return 0
     configure_logs(service.distribution, debug=settings.is_debug)
     work = _check_schema if options else _migrate_schema
@@ -141,7 +143,7 @@ async def _migrate_schema[S: ServiceSettings](service: Service[S], settings: S, 
 
     with _one_line(database):
         state = await migrate(database, migrations, prepare=prepare)
-    sys.stdout.write(f"schema {service.name}: was {state}, is at {migrations.head}\n")
+    sys.stdout.write(f"schema {service.name}: was {state}, is at {migrations.revisions.head}\n")
     return 0
 
 
@@ -178,6 +180,7 @@ def _execute[S: ServiceSettings](service: Service[S], words: Sequence[str]) -> i
     environment = {
         "UVICORN_HOST": os.environ.get("HOST") or service.settings.model_fields["host"].default,
         "UVICORN_PORT": os.environ.get("PORT") or str(default),
+        "UVICORN_HTTP": f"{HeadLimitProtocol.__module__}:{HeadLimitProtocol.__name__}",
         "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": str(DRAIN),
         "UVICORN_SERVER_HEADER": "false",
         **os.environ,

@@ -14,20 +14,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext, NameFilterParentNames, NameFilterType
-from alembic.runtime.migration import MigrationContext, RevisionStep
-from alembic.script import ScriptDirectory
 from asyncpg import InsufficientPrivilegeError
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import MetaData, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.ddl import CreateSchema
 
 from booksync_common.database import Database
 from booksync_common.failures import FatalError
+
+if TYPE_CHECKING:
+    from booksync_common.revisions import Revisions
 
 logger = logging.getLogger(__name__)
 
@@ -54,67 +53,16 @@ class Migrations:
     options: Mapping[str, object] = field(default_factory=dict)  # in op.get_context().opts
 
     @cached_property
-    def config(self) -> Config:
-        """Alembic's configuration, which has no file."""
-        config = Config()
-        config.set_main_option("script_location", f"{self.package}:migrations")
-        config.set_main_option("path_separator", "os")
-        return config
+    def revisions(self) -> "Revisions":
+        """The revisions. Reads their files, and Alembic, which takes a tenth of the start: nothing to wait for."""
+        from booksync_common.revisions import Revisions  # noqa: PLC0415 - see above
 
-    @cached_property
-    def script(self) -> ScriptDirectory:
-        """The revisions. Reads their files."""
-        return ScriptDirectory.from_config(self.config)
-
-    @cached_property
-    def head(self) -> str:
-        """The newest revision."""
-        head = self.script.get_current_head()
-        if head is None:
-            message = f"{self.package} has no migrations"
-            raise FatalError(message)
-        return head
+        return Revisions(self.package, schema=self.schema, metadata=self.metadata, options=self.options)
 
     @property
     def lock_key(self) -> int:
         """The advisory lock's key: the same for all replicas of a service, and another for another service."""
         return zlib.crc32(f"booksync migrations of {self.schema}".encode())
-
-    def include_name(self, name: str | None, kind: NameFilterType, _parents: NameFilterParentNames) -> bool:
-        """Tell Alembic which objects are ours."""
-        return kind != "schema" or name == self.schema
-
-    def upgrade(self, connection: Connection) -> None:
-        """Run what has not run yet."""
-        self._run(connection=connection)
-
-    def write_sql(self, output: TextIO) -> None:
-        """Write the SQL that makes a schema from nothing, for those who run it by hand."""
-        output.write(f"CREATE SCHEMA IF NOT EXISTS {self.schema};\n\n")
-        self._run(output=output)
-
-    def _run(self, *, connection: Connection | None = None, output: TextIO | None = None) -> None:
-        """Do what an env.py does, of which there would be one a service."""
-
-        def steps(revision: tuple[str, ...], _context: MigrationContext) -> list[RevisionStep]:
-            return self.script._upgrade_revs("head", revision)  # type: ignore[arg-type]
-
-        with EnvironmentContext(
-            self.config, self.script, fn=steps, as_sql=output is not None, destination_rev="head", **self.options
-        ) as environment:
-            environment.configure(
-                connection=connection,
-                dialect_name="postgresql",
-                output_buffer=output,
-                target_metadata=self.metadata,
-                version_table=VERSION_TABLE,
-                version_table_schema=self.schema,
-                include_schemas=True,
-                include_name=self.include_name,
-                transaction_per_migration=True,
-            )
-            with environment.begin_transaction():
-                environment.run_migrations()
 
     async def revision(self, connection: AsyncConnection) -> str | None:
         """Return the revision that a database is at; None before the first."""
@@ -127,10 +75,9 @@ class Migrations:
     async def state(self, connection: AsyncConnection) -> State:
         """Compare a database with the migrations."""
         revision = await self.revision(connection)
-        if revision == self.head:
+        if revision == self.revisions.head:
             return "head"
-        known = {script.revision for script in self.script.walk_revisions()}
-        return "behind" if revision is None or revision in known else "ahead"
+        return "behind" if revision is None or revision in self.revisions.names else "ahead"
 
 
 async def migrate(database: Database, migrations: Migrations, *, prepare: Prepare | None = None) -> State:
@@ -147,8 +94,8 @@ async def migrate(database: Database, migrations: Migrations, *, prepare: Prepar
         state = await migrations.state(connection)
         await connection.commit()
         if state == "behind":
-            logger.info("migrating schema %s to %s", migrations.schema, migrations.head)
-            await connection.run_sync(migrations.upgrade)
+            logger.info("migrating schema %s to %s", migrations.schema, migrations.revisions.head)
+            await connection.run_sync(migrations.revisions.upgrade)
             await connection.commit()
         return state
 

@@ -24,15 +24,14 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ALWAYS_OPEN = re.compile(r"/health(/.*)?|/metrics|/docs(/.*)?|/openapi\.json")
 
 #: An answer that does not set these itself gets them.
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
+SECURITY_HEADERS = {
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"cache-control": b"no-store",
 }
-_ENCODED_HEADERS = {name.lower().encode(): value.encode() for name, value in _HEADERS.items()}
 
 
 class RequestMiddleware:
@@ -60,7 +59,7 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = message["headers"]
                 present = {name for name, _ in headers}
-                added = [(name, value) for name, value in _ENCODED_HEADERS.items() if name not in present]
+                added = [(name, value) for name, value in SECURITY_HEADERS.items() if name not in present]
                 message["headers"] = [*headers, (b"x-request-id", current.encode()), *added]
             await send(message)
 

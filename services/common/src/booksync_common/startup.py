@@ -119,6 +119,8 @@ class Startup:
                     group.create_task(part.start())
                 if self._database is not None:
                     group.create_task(self._wait_for(self._database))
+                    # beside all that, and not on the event loop, which has health to answer for
+                    group.create_task(asyncio.to_thread(lambda: self._migrations.revisions))
         except* FatalError as errors:
             raise errors.exceptions[0] from None
         if self._database is not None:

@@ -1,7 +1,10 @@
 """The command `booksync-api-prediction`."""
 
-from booksync_api_prediction.service import SERVICE
-from booksync_common.cli import run
+from booksync_common.loading import without_collecting
+
+with without_collecting():
+    from booksync_api_prediction.service import SERVICE
+    from booksync_common.cli import run
 
 
 def main() -> int:

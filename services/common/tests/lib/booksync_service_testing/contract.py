@@ -4,11 +4,14 @@ from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+from starlette.routing import Route
 
+from booksync_common.app import create_app
 from booksync_common.database import Database
 from booksync_common.migrations import Migrations, migrate
 from booksync_common.service import Service
@@ -32,6 +35,11 @@ class ServiceContract:
 
     def test_port_is_the_guides(self) -> None:
         assert self.load().port == self.port
+
+    def test_no_request_is_matched_twice(self) -> None:
+        app = create_app(self.service, self.load())
+        assert app.routes
+        assert {type(route) for route in app.routes} <= {APIRoute, Route}, "FastAPI matches included routers twice"
 
     async def test_serves_against_a_migrated_database(self, database_url: URL) -> None:
         async with serve(self.service, self.load(database_url=render(database_url))) as serving:
@@ -63,7 +71,7 @@ class ServiceContract:
                 connection,
                 opts={
                     "include_schemas": True,
-                    "include_name": migrations.include_name,
+                    "include_name": migrations.revisions.include_name,
                     "version_table_schema": self.service.name,
                     "compare_type": True,
                     "compare_server_default": True,

@@ -33,7 +33,7 @@ made_up = settings(
 )
 
 #: Statuses that need not be named: what is not well-formed, and what a failing service answers, which `CHECKS` know.
-_ANYWHERE = {"422", "500", "503"}
+_ANYWHERE = {"414", "422", "431", "500", "503"}
 
 
 def load_document[S: ServiceSettings](service: Service[S], settings: S) -> dict[str, Any]:

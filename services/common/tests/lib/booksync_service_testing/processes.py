@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -48,6 +49,13 @@ def run(service: str, *arguments: str, stdin: str = "", **variables: str) -> sub
     )
 
 
+def write_uvicorn(directory: Path) -> list[str]:
+    """Return the command that the console script `uvicorn` is, wherever that has been installed."""
+    script = directory / "uvicorn.py"
+    script.write_text("import sys\nfrom uvicorn.main import main\nsys.exit(main())\n")
+    return [sys.executable, "-P", str(script)]
+
+
 @dataclass
 class Running:
     """A service that listens on a port."""
@@ -84,6 +92,13 @@ class Running:
             time.sleep(0.05)
         message = f"no {status} from {path}: {last}\n{self.log_path.read_text()}"
         raise AssertionError(message)
+
+    def memory(self, name: str) -> int:
+        """Return a figure of the process, in bytes: VmRSS, or its peak VmHWM."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
+        assert found is not None
+        return int(found[1]) * 1024
 
     def terminate(self) -> int:
         """Send SIGTERM and return the exit code."""

@@ -13,6 +13,9 @@ from sqlalchemy.pool import NullPool
 
 VARIABLE = "TEST_DATABASE_URL"
 
+#: Whether somebody in this database waits for a lock.
+IS_WAITING = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
 
 def load_server() -> URL:
     """Return the address of a server on which we are a superuser.
