@@ -70,6 +70,9 @@
     ];
     keep = [
       "usr/share/doc/*/copyright"
+      # links to the folder of gcc-14-base
+      "usr/share/doc/libgcc-s1"
+      "usr/share/doc/libstdc++6"
     ];
   };
   # relative to /usr/local

@@ -14,7 +14,7 @@ from booksync_build.debian import merged_path, open_member
 from booksync_build.licences import parse_debian_copyright
 
 
-def parse_package(deb: Path, *, source: str, sha256: str) -> tuple[Component, str]:
+def parse_package(deb: Path, *, root: Path, source: str, sha256: str) -> tuple[Component, str]:
     """Read a package's control file and copyright; return it without files, and its name."""
     with open_member(deb, "control") as archive:
         member = next(member for member in archive if PurePosixPath(member.name).name == "control")
@@ -23,22 +23,34 @@ def parse_package(deb: Path, *, source: str, sha256: str) -> tuple[Component, st
     # "glibc", or "glibc (2.41-12)" where it is another version
     upstream = (control["Source"] or "").replace(" (", "@").rstrip(")")
     qualifiers = f"arch={architecture}&distro=debian-13" + (f"&upstream={quote(upstream, safe='')}" if upstream else "")
-    licence = UNKNOWN_LICENCE
-    with open_member(deb, "data") as archive:
-        for member in archive:
-            if str(merged_path(member.name)) == f"usr/share/doc/{name}/copyright" and member.isfile():
-                licence = parse_debian_copyright(_read(archive, member).decode(), package=name)
+    text = _read_copyright(deb, name=name, root=root)
     component = Component(
         kind="deb",
         name=name,
         version=version,
         purl=f"pkg:deb/debian/{quote(name, safe='')}@{quote(version, safe='')}?{qualifiers}",
         supplier="Debian",
-        licence=licence,
+        licence=UNKNOWN_LICENCE if text is None else parse_debian_copyright(text, package=name),
         source=source,
         sha256=sha256,
     )
     return component, name
+
+
+def _read_copyright(deb: Path, *, name: str, root: Path) -> str | None:
+    """Return the text that goes with a package; None where it has none.
+
+    Its folder may be a link to that of a package of the same source (Debian Policy, 12.5), which is then in the tree.
+    """
+    folder = PurePosixPath("usr/share/doc", name)
+    with open_member(deb, "data") as archive:
+        for member in archive:
+            path = merged_path(member.name)
+            if path == folder / "copyright" and member.isfile():
+                return _read(archive, member).decode()
+            if path == folder and member.issym() and (text := root / folder / "copyright").is_file():
+                return text.read_bytes().decode()
+    return None
 
 
 def find_claims(deb: Path, *, name: str, root: Path, hashes: Mapping[str, str]) -> Iterator[str]:
@@ -70,7 +82,7 @@ def list_debian(
     """
     for entry in debs:
         deb = Path(entry["path"])
-        component, name = parse_package(deb, source=entry["source"], sha256=entry["sha256"])
+        component, name = parse_package(deb, root=root, source=entry["source"], sha256=entry["sha256"])
         yield component, list(find_claims(deb, name=name, root=root, hashes=hashes))
 
 

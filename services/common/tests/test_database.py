@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from booksync_common import database as module
-from booksync_common.database import Database, compile_statement, fetch_row
+from booksync_common.database import Database, compile_statement
 from booksync_common.problems import from_database
 from booksync_service_testing.server import execute
 
@@ -68,21 +68,17 @@ async def test_connection_that_does_not_answer_is_replaced(database: Database, m
     assert await find_process(database) != first
 
 
-async def test_row_past_sqlalchemy_and_its_errors(database: Database) -> None:
+async def test_rows_past_sqlalchemy_and_their_errors(database: Database) -> None:
     written = compile_statement(
         select(literal_column("1").label("one"), bindparam("other", type_=Integer).label("two"))
     )
-    async with database.reader() as connection:
-        row = await fetch_row(connection, written, 2)
-        assert row is not None
-        assert (row["one"], row["two"]) == (1, 2)
-        with pytest.raises(DBAPIError) as raised:
-            await fetch_row(connection, "SELECT 1 FROM nowhere")
-        assert from_database(raised.value).status == 500
+    [row] = await database.fetch(written, 2)
+    assert (row["one"], row["two"]) == (1, 2)
+    with pytest.raises(DBAPIError) as raised:
+        await database.fetch("SELECT 1 FROM nowhere")
+    assert from_database(raised.value).status == 500
     process = await find_process(database)
-    async with database.reader() as connection:
-        await execute(database.url, f"SELECT pg_terminate_backend({process}, 10000)")
-        with pytest.raises(DBAPIError) as raised:
-            await fetch_row(connection, "SELECT 1")
-        assert from_database(raised.value).status == 503
+    with pytest.raises(DBAPIError) as raised:
+        await database.fetch("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(10)")
+    assert from_database(raised.value).status == 503
     assert await find_process(database) != process

@@ -29,16 +29,15 @@ async def check_token(database: Database, keys: Keys, token: str) -> Identity:
     :raises TokenError: the token is not good, or not any more.
     """
     claims = keys.access.read(token)
-    async with database.reader() as connection:
-        found = await sessions.find_with_user(connection, claims.session_id)
-        if found is None:
-            raise revoked_token()
-        record, user = found
-        if record.user_id != claims.user_id or record.revoked_at is not None:
-            raise revoked_token()
-        if record.is_expired:
-            raise expired_token()
-        await sessions.touch(connection, record)
+    found = await sessions.find_with_user(database, claims.session_id)
+    if found is None:
+        raise revoked_token()
+    record, user = found
+    if record.user_id != claims.user_id or record.revoked_at is not None:
+        raise revoked_token()
+    if record.is_expired:
+        raise expired_token()
+    await sessions.touch(database, record)
     return Identity(
         user=user,
         session=record,

@@ -86,6 +86,7 @@ def create_app[S: ServiceSettings](
         lifespan=lifespan,
         docs_url=None,  # ours has a policy
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it would look for OpenTelemetry each time
         responses=problem_schema.ANY_ERROR,
     )
     app.state.settings = settings

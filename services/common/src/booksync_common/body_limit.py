@@ -5,7 +5,6 @@ Starlette's own limit answers in plain text where the size is declared; here, as
 
 from collections.abc import Container
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,8 +30,8 @@ class BodyLimitMiddleware:
             await self._app(scope, receive, send)
             return
         detail = f"The body may have {self._limit} bytes."
-        declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdecimal() and int(declared[:20]) > self._limit:
+        declared = dict(scope["headers"]).get(b"content-length", b"")
+        if declared.isdigit() and int(declared[:20]) > self._limit:
             await build_response(ProblemError(413, "content_too_large", detail), instance=scope["path"])(
                 scope, receive, send
             )

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.util import await_only, greenlet_spawn
 
 from booksync_common.problems import ProblemError, unavailable
 
@@ -156,8 +157,7 @@ class Database:
             try:
                 await session.connection()
             except CONNECTION_ERRORS as error:
-                message = "The database cannot be reached."
-                raise unavailable("database_unavailable", message) from error
+                raise _unreachable() from error
             yield session
 
     @asynccontextmanager
@@ -170,38 +170,49 @@ class Database:
         try:
             connection = await self._readers.connect()
         except CONNECTION_ERRORS as error:
-            message = "The database cannot be reached."
-            raise unavailable("database_unavailable", message) from error
+            raise _unreachable() from error
         try:
             yield connection
         finally:
             await connection.close()
+
+    async def fetch(self, statement: str, *values: object) -> Sequence[Mapping[str, Any]]:
+        """Select rows past SQLAlchemy, for what is asked all the time: its part would be the larger one.
+
+        :param statement: with parameters as PostgreSQL has them, `$1`; `compile_statement` writes one.
+        :raises ProblemError: 503, when the database cannot be reached.
+        :raises DBAPIError: as SQLAlchemy would.
+        :raises sqlalchemy.exc.TimeoutError: when the pool is exhausted.
+        """
+        rows: Sequence[Mapping[str, Any]] = await greenlet_spawn(self._fetch, statement, values)
+        return rows
+
+    def _fetch(self, statement: str, values: Sequence[object]) -> Any:
+        try:
+            connection = self.engine.sync_engine.raw_connection()
+        except CONNECTION_ERRORS as error:
+            raise _unreachable() from error
+        with closing(connection):
+            driver: Any = connection.driver_connection
+            try:
+                return await_only(driver.fetch(statement, *values))
+            except asyncpg.PostgresError as error:
+                raise DBAPIError(statement, None, error) from error
+            except (TimeoutError, OSError, asyncpg.InterfaceError) as error:
+                raise OperationalError(statement, None, error) from error
 
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
 
 
+def _unreachable() -> ProblemError:
+    return unavailable("database_unavailable", "The database cannot be reached.")
+
+
 def compile_statement(statement: Select[*tuple[Any, ...]]) -> str:
-    """Write a statement once, for `fetch_row`; its parameters are numbered as they come in it."""
+    """Write a statement once, for `Database.fetch`; its parameters are numbered as they come in it."""
     return str(statement.compile(dialect=PGDialect_asyncpg()))  # type: ignore[no-untyped-call]
-
-
-async def fetch_row(connection: AsyncConnection, statement: str, *values: object) -> Mapping[str, Any] | None:
-    """Select one row past SQLAlchemy, for what every request asks: its part would be the larger one.
-
-    :param statement: as `compile_statement` writes it.
-    :raises DBAPIError: as SQLAlchemy would.
-    """
-    raw = await connection.get_raw_connection()
-    driver: Any = raw.driver_connection
-    try:
-        row: Mapping[str, Any] | None = await driver.fetchrow(statement, *values)
-    except asyncpg.PostgresError as error:
-        raise DBAPIError(statement, None, error) from error
-    except (TimeoutError, OSError, asyncpg.InterfaceError) as error:
-        raise OperationalError(statement, None, error) from error
-    return row
 
 
 def require_database(request: Request) -> Database:

@@ -63,3 +63,6 @@ def configure_logs(service: str, *, debug: bool, stream: TextIO | None = None) -
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
+    # each record would get what no line of ours has
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.logAsyncioTasks = False  # type: ignore[attr-defined]

@@ -2,11 +2,10 @@
 
 import logging
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Callable
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booksync_common.logs import request_id
@@ -18,7 +17,7 @@ logger = logging.getLogger("booksync.access")
 failures = logging.getLogger(__name__)
 
 #: An id from outside is taken when it cannot do harm in a log.
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 #: Addresses that answer during start-up.
 ALWAYS_OPEN = re.compile(r"/health(/.*)?|/metrics|/docs(/.*)?|/openapi\.json")
@@ -47,8 +46,8 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        current = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        given = dict(scope["headers"]).get(b"x-request-id", b"")
+        current = given.decode() if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         token = request_id.set(current)
         begun = time.perf_counter()
         status = 0

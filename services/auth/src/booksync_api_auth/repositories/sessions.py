@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, bindparam, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_auth.models import Origin, SessionRecord, User
 from booksync_api_auth.repositories import users
 from booksync_api_auth.tables import SESSIONS, USERS
-from booksync_common.database import compile_statement, fetch_row
+from booksync_common.database import Database, compile_statement
 
 #: `last_used_at` is written at most this often, so that reading does not write.
 USE_INTERVAL = timedelta(minutes=1)
@@ -32,9 +32,13 @@ _NAMES = (
     "expires_at",
     "revoked_at",
 )
-_COLUMNS = (*(SESSIONS.c[name] for name in _NAMES), func.now().label("now"))
-
-_LABELLED = (*(SESSIONS.c[name].label(f"session_{name}") for name in _NAMES), func.now().label("session_now"))
+_VALUES = {
+    **{name: SESSIONS.c[name] for name in _NAMES},
+    "ip": func.host(SESSIONS.c.ip),  # text, which nobody has to take apart and put together again
+    "now": func.now(),
+}
+_COLUMNS = [value.label(name) for name, value in _VALUES.items()]
+_LABELLED = [value.label(f"session_{name}") for name, value in _VALUES.items()]
 _FIND_WITH_USER = compile_statement(
     select(*users.COLUMNS, *_LABELLED)
     .join_from(SESSIONS, USERS, SESSIONS.c.user_id == USERS.c.id)
@@ -51,21 +55,20 @@ _TOUCH = (
 
 
 def _parse(row: RowMapping | Mapping[str, Any], prefix: str = "") -> SessionRecord:
-    values = {name: row[prefix + name] for name in (*_NAMES, "now")}
-    values["ip"] = None if values["ip"] is None else str(values["ip"])
-    return SessionRecord(**values)
+    return SessionRecord(**{name: row[prefix + name] for name in _VALUES})
 
 
-async def find_with_user(connection: AsyncConnection, session_id: UUID) -> tuple[SessionRecord, User] | None:
+async def find_with_user(database: Database, session_id: UUID) -> tuple[SessionRecord, User] | None:
     """Find a session and whose it is: all that the check of a token needs, in one statement."""
-    row = await fetch_row(connection, _FIND_WITH_USER, session_id)
-    return None if row is None else (_parse(row, "session_"), users.parse_user(row))
+    rows = await database.fetch(_FIND_WITH_USER, session_id)
+    return (_parse(rows[0], "session_"), users.parse_user(rows[0])) if rows else None
 
 
-async def touch(connection: AsyncConnection, session: SessionRecord) -> None:
+async def touch(database: Database, session: SessionRecord) -> None:
     """Note that a session is in use, at most once a minute."""
     if session.last_used_at is None or session.now - session.last_used_at >= USE_INTERVAL:
-        await connection.execute(_TOUCH, {"session_id": session.id})
+        async with database.reader() as connection:
+            await connection.execute(_TOUCH, {"session_id": session.id})
 
 
 class Sessions:

@@ -16,7 +16,7 @@ from booksync_api_data.shared.stats import VolumeStats, read_stats
 from booksync_api_data.transfer.exporting import ExportFormat, ExportResponse, make_renderer, stream_rows
 from booksync_api_data.writes import missing
 from booksync_common.access import User
-from booksync_common.database import Reader, require_database
+from booksync_common.database import DatabaseOf, Reader, require_database
 from booksync_common.problem_schema import describe_errors
 
 router = APIRouter(prefix="/api/v1/volume-extra", tags=["volumes"])
@@ -38,10 +38,10 @@ async def list_volumes(_user: User, reader: Reader, query: Annotated[VolumeQuery
 
 
 @router.post("/lookup", summary="Look up to 1,000 volumes up", response_model=Lookup)
-async def look_up(_user: User, reader: Reader, wanted: LookupIn) -> Response:
+async def look_up(_user: User, database: DatabaseOf, wanted: LookupIn) -> Response:
     """Return the volumes in the order in which they were asked for."""
     ids = list(dict.fromkeys(wanted.ids))
-    found = {volume.volume_id: volume for volume in await find_volumes(reader, ids)}
+    found = {volume.volume_id: volume for volume in await find_volumes(database, ids)}
     answer = Lookup(
         items=[found[volume_id] for volume_id in ids if volume_id in found],
         missing=[volume_id for volume_id in ids if volume_id not in found],
@@ -83,9 +83,9 @@ async def export_volumes(request: Request, _user: User, query: Annotated[VolumeE
     response_model=VolumeExtra,
     responses={304: {"description": "It is as you have it."}, **describe_errors({404: "volume_unknown"})},
 )
-async def get_volume(volume_id: UUID, _user: User, reader: Reader, if_changed: IfChanged) -> Response:
+async def get_volume(volume_id: UUID, _user: User, database: DatabaseOf, if_changed: IfChanged) -> Response:
     """Return what is known about a volume."""
-    found = await find_volumes(reader, [volume_id])
+    found = await find_volumes(database, [volume_id])
     if not found:
         raise missing(volume_id)
     volume = found[0]
