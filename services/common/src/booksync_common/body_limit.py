@@ -1,8 +1,10 @@
-"""Bodies of a size that somebody may mean, lest a client fill the memory.
+"""Bodies of a size that somebody may mean, that go on coming, lest a client fill the memory or hold what it waits for.
 
 Starlette's own limit answers in plain text where the size is declared; here, as everywhere, it is a problem.
 """
 
+import asyncio
+import math
 from collections.abc import Container
 
 from starlette.exceptions import HTTPException
@@ -10,9 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booksync_common.problems import ProblemError, build_response
 
+#: How long a body may have come to a stop (s).
+PAUSE = 30.0
+
 
 class BodyLimitMiddleware:
-    """Refuse larger bodies, where possible before they are sent."""
+    """Refuse larger bodies, where possible before they are sent, and those that never end."""
 
     def __init__(self, app: ASGIApp, *, limit: int, streams: Container[str]) -> None:
         """Wrap an application.
@@ -26,24 +31,34 @@ class BodyLimitMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, as far as it is small."""
-        if scope["type"] != "http" or scope["path"] in self._streams:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        detail = f"The body may have {self._limit} bytes."
+        limit = math.inf if scope["path"] in self._streams else self._limit
+        detail = f"The body may have {limit} bytes."
         declared = dict(scope["headers"]).get(b"content-length", b"")
-        if declared.isdigit() and int(declared[:20]) > self._limit:
+        if declared.isdigit() and int(declared[:20]) > limit:
             await build_response(ProblemError(413, "content_too_large", detail), instance=scope["path"])(
                 scope, receive, send
             )
             return
         size = 0
+        is_whole = False
 
         async def receive_limited() -> Message:
-            nonlocal size
-            message = await receive()
+            nonlocal size, is_whole
+            if is_whole:
+                return await receive()
+            # HTTPException is what FastAPI lets through while it reads a body
+            try:
+                async with asyncio.timeout(PAUSE):
+                    message = await receive()
+            except TimeoutError:
+                why = f"Nothing of the body came for {PAUSE:g} seconds."
+                raise HTTPException(408, why, headers={"Connection": "close"}) from None
+            is_whole = not message.get("more_body", False)
             size += len(message.get("body", b""))
-            if size > self._limit:
-                # what FastAPI lets through while it reads a body
+            if size > limit:
                 raise HTTPException(413, detail)
             return message
 

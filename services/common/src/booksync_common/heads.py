@@ -1,11 +1,12 @@
-"""Heads of requests of a size that somebody may mean, lest a client fill the memory.
+"""Heads of requests of a size that somebody may mean, in a time that it may take, lest a client fill the memory.
 
-httptools gathers an address, a header, a trailer or a chunk's extension until it is whole, however much comes; and what
-cannot be read Uvicorn answers in plain text. Here, as everywhere, it is a problem.
+httptools gathers an address, a header, a trailer or a chunk's extension until it is whole, however much comes and
+however long it takes; and what cannot be read Uvicorn answers in plain text. Here, as everywhere, it is a problem.
 """
 
+import asyncio
 import logging
-import uuid
+import secrets
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -18,6 +19,9 @@ logger = logging.getLogger("booksync.access")
 
 #: Bytes of an address, and of all header fields together; httptools counts in an address with 16 bits.
 LIMIT = 65_535
+
+#: From a connection, or the first bytes of a request, to the end of its head (s).
+SECONDS = 10.0
 
 _SEPARATORS = len(b": \r\n")
 
@@ -34,6 +38,18 @@ class HeadLimitProtocol(HttpToolsProtocol):
         self.url = b""
         self._fields = 0
         self._silent = 0  # bytes since the parser last reported anything: of a part that is not yet whole
+        self._is_begun = False  # a head, which is not yet whole
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as Uvicorn has it
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._begin_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        self._end_deadline()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come, as far as it may be the head of a request."""
@@ -41,11 +57,21 @@ class HeadLimitProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._silent > LIMIT and not self.transport.is_closing():
             self.send_400_response("")
+        # where something is being answered, its head has come in one piece
+        if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]  # there is none at first
+            self._begin_deadline()
 
     def on_message_begin(self) -> None:
         """Begin to count."""
         self._fields = self._silent = 0
+        self._is_begun = True
         super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """End to wait."""
+        self._is_begun = False
+        self._end_deadline()
+        super().on_headers_complete()
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the address."""
@@ -67,9 +93,27 @@ class HeadLimitProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - Uvicorn gives it
         """Answer what cannot be read, and close."""
-        current = uuid.uuid4().hex
+        self._answer(self._describe())
+
+    def _begin_deadline(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(SECONDS, self._give_up)
+
+    def _end_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        """Close, and say why where something was asked."""
+        if self._is_begun:
+            self._answer(ProblemError(408, "request_timeout", f"The head of a request may take {SECONDS:g} seconds."))
+        else:
+            self.transport.close()
+
+    def _answer(self, problem: ProblemError) -> None:
+        current = secrets.token_hex(16)
         token = request_id.set(current)
-        problem = self._describe()
         path = self.url.partition(b"?")[0][:_SHOWN].decode("ascii", errors="replace")
         response = build_response(problem, instance=path)
         logger.info("%s: %s", problem.status, problem.detail, extra={"client": self.client[0] if self.client else None})

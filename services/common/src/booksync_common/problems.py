@@ -31,6 +31,7 @@ _CODES = {
     404: "not_found",
     405: "method_not_allowed",
     406: "not_acceptable",
+    408: "request_timeout",
     413: "content_too_large",
     415: "unsupported_media_type",
     422: "validation_failed",

@@ -5,16 +5,22 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import uvicorn
 from starlette.applications import Starlette
 
 
 @asynccontextmanager
-async def serve_on_loopback(app: Starlette) -> AsyncIterator[str]:
-    """Serve an application until the end of the block, and yield its address."""
+async def serve_on_loopback(
+    app: Starlette, *, http: type[asyncio.Protocol] | Literal["auto"] = "auto"
+) -> AsyncIterator[str]:
+    """Serve an application until the end of the block, and yield its address.
+
+    :param http: the protocol, as Uvicorn takes it.
+    """
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, http=http, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         # without its handling of signals, which are the test runner's
         task = asyncio.create_task(server._serve(sockets=[listener]))

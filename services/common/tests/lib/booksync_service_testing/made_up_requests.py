@@ -47,7 +47,7 @@ def load_strict_document[S: ServiceSettings](service: Service[S], settings: S) -
     for methods in document["paths"].values():
         for operation in methods.values():
             problem = operation["responses"].pop("default")
-            for status in _ANYWHERE | ({"400", "413"} if "requestBody" in operation else set()):
+            for status in _ANYWHERE | ({"400", "408", "413"} if "requestBody" in operation else set()):
                 operation["responses"].setdefault(status, problem)
     return document
 
