@@ -24,8 +24,8 @@ from booksync_service_testing.server import execute, make_database, render
 
 HERE = Path(__file__).resolve().parent
 CONCURRENT = 20
-ROUNDS = 5
-ROUND_SECONDS = 4
+ROUNDS = 20
+ROUND_SECONDS = 1
 JSON = "Content-Type: application/json"
 
 Row = tuple[str, str, str]

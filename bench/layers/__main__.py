@@ -1,4 +1,4 @@
-"""Measure how many bytes a change moves, and write bench/layers.md: `python3 -m bench.layers [WORD]...`.
+"""Measure how many bytes a change moves, and write bench/layers.md: `.venv/bin/python -m bench.layers [WORD]...`.
 
 Each change is made in a copy of the checkout and built; then it is pushed to a registry on loopback that has what was
 built before. What is measured is what `nix run .#push` says that it has sent. With words, only the changes are replayed
@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,14 +20,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.layers.changes import CHANGES, Change
+
+from booksync_fetch.cache import default_folder, open_cache
+from booksync_fetch.cli import Bootstrap
+from booksync_fetch.progress import format_bytes, say
+from booksync_testing.registry import DockerRegistry
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "nix/fetch"))
-
-from bench.layers.changes import CHANGES, Change  # noqa: E402 - after the path
-
-from booksync_fetch.cache import default_folder, open_cache  # noqa: E402
-from booksync_fetch.cli import Bootstrap  # noqa: E402
-from booksync_fetch.progress import format_bytes, say  # noqa: E402
 
 #: A line of a service's code: kB and seconds, build and push together.
 GOAL_BYTES, GOAL_S = 200_000, 5.0
@@ -60,26 +59,13 @@ def registry(tools: Path) -> Iterator[str]:
     """Run Debian's docker-registry on loopback and yield its address."""
     libraries = next((tools / "usr/lib").glob("*-linux-gnu"))
     loader = next(libraries.glob("ld-linux-*"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    command = [str(loader), "--library-path", str(libraries), str(tools / "usr/bin/docker-registry")]
     with tempfile.TemporaryDirectory(prefix="registry-", dir=default_folder()) as folder:
-        configuration = {
-            "version": "0.1",
-            "log": {"level": "error"},
-            "storage": {"filesystem": {"rootdirectory": folder}},
-            "http": {"addr": address},
-        }
-        path = Path(folder) / "registry.yml"
-        path.write_text(json.dumps(configuration))  # JSON is YAML
-        command = [str(loader), "--library-path", str(libraries), str(tools / "usr/bin/docker-registry")]
-        with subprocess.Popen(
-            [*command, "serve", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
-            try:
-                yield address
-            finally:
-                process.terminate()
+        server = DockerRegistry(command, Path(folder))
+        try:
+            yield server.address
+        finally:
+            server.stop()
 
 
 def copy_checkout(target: Path) -> None:
@@ -164,8 +150,8 @@ def format_report(moved: Sequence[Moved]) -> str:
     lines = [
         "# Bytes that a change moves",
         "",
-        f"Made by `python3 -m bench.layers` on {len(os.sched_getaffinity(0))} cores: each change is built, and pushed",
-        "to a registry on loopback that has the images from before; beside it what one layer an architecture would",
+        f"Made by `.venv/bin/python -m bench.layers` on {len(os.sched_getaffinity(0))} cores: each change is built,",
+        "and pushed to a registry on loopback that has the images from before; beside it what one layer each would",
         "move. The bump of a wheel is replayed backwards, to the version before; packages come from sid. What the",
         f"first image of a change has built is there for the next. The goal for a line of a service is {GOAL_S:g} s",
         f"and {format_bytes(GOAL_BYTES)} for both architectures, build and push; the documents go with the image:",

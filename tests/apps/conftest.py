@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from booksync_testing.registry import DockerRegistry
 from registry_app import Pusher, command_of
 from registry_layouts import BASE_BYTES, SHARED_BYTES, TinyImages
 from registry_proxy import Proxy
-from registry_servers import DockerRegistry
 
 
 @pytest.fixture

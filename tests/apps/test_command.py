@@ -6,10 +6,10 @@ import subprocess
 import time
 from pathlib import Path
 
+from booksync_testing.registry import DockerRegistry
 from registry_app import Pusher, program_command
 from registry_layouts import TinyImages
 from registry_proxy import Fault, Proxy
-from registry_servers import DockerRegistry
 
 AUTH = "booksync-api-auth"
 INTERRUPTED = 130
@@ -35,8 +35,6 @@ def children(pid: int) -> list[int]:
 def interrupt(pusher: Pusher, proxy: Proxy, number: signal.Signals) -> tuple[int, str, int]:
     """Send a signal in the middle of an upload; return the exit code, standard error and oras's process id."""
     proxy.faults = [Fault(method="PUT", path="/blobs/uploads/", silent=True)]
-    # as from a terminal: a job in the background ignores SIGINT, and so would all that it starts
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [*program_command(), f"{proxy.address}/family", "--insecure"],
         env=environment_of(pusher),

@@ -67,8 +67,6 @@ def start(directory: Path, port: int) -> Iterator[Running]:
             stderr=errors,
             text=True,
             start_new_session=True,
-            # as from a terminal: a job in the background ignores SIGINT, and so would all that it starts
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread runs here
         )
     assert process.stdout is not None
     try:

@@ -11,10 +11,11 @@ from booksync_apps import registry as registry_client
 from booksync_apps.credentials import Credential
 from booksync_apps.registry import USER_AGENT
 from booksync_testing.certificate import CERTIFICATE
+from booksync_testing.registry import DockerRegistry
+from booksync_testing.web import free_port
 from registry_app import Pusher, command_of
 from registry_layouts import TinyImages
 from registry_proxy import Fault, Login, Proxy
-from registry_servers import DockerRegistry, free_port
 
 AUTH, DATA = "booksync-api-auth", "booksync-api-data"
 USER, SECRET = "maman", "correct-horse"

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from booksync_apps.reference import split_variant
+from booksync_testing.registry import DockerRegistry
 from registry_app import Pusher
 from registry_proxy import Proxy
-from registry_servers import DockerRegistry
 
 
 @pytest.fixture

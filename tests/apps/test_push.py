@@ -4,10 +4,10 @@ import json
 import subprocess
 from pathlib import Path
 
+from booksync_testing.registry import DockerRegistry
 from registry_app import Pusher
 from registry_layouts import BASE_BYTES, SHARED_BYTES, TinyImages
 from registry_proxy import Fault, Proxy
-from registry_servers import DockerRegistry
 
 AUTH, DATA = "booksync-api-auth", "booksync-api-data"
 

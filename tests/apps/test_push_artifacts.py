@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from booksync_testing.registry import DockerRegistry
 from registry_app import Pusher
 from registry_layouts import Json, TinyImages
 from registry_proxy import Fault, Proxy
-from registry_servers import DockerRegistry
 
 AUTH = "booksync-api-auth"
 KINDS = ("application/spdx+json", "application/vnd.cyclonedx+json", "application/vnd.in-toto+json")

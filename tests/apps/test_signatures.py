@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from booksync_apps.signature import PASSWORD
+from booksync_testing.registry import DockerRegistry
 from registry_app import Pusher, program_command
 from registry_layouts import Json, TinyImages
 from registry_proxy import Proxy
-from registry_servers import DockerRegistry
 from test_command import environment_of
 
 AUTH = "booksync-api-auth"

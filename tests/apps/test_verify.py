@@ -12,10 +12,11 @@ import pytest
 from booksync_apps import verify
 from booksync_apps.errors import AppError
 from booksync_apps.oras import Oras
+from booksync_testing.registry import DockerRegistry
+from booksync_testing.web import free_port
 from registry_app import Outcome, Pusher
 from registry_layouts import BASE_BYTES, SHARED_BYTES, TinyImages, encode
 from registry_proxy import Fault, Proxy
-from registry_servers import DockerRegistry, free_port
 
 AUTH = "booksync-api-auth"
 EQUAL, DIFFERENT, UNDECIDED = 0, 1, 2

@@ -1,6 +1,5 @@
 """A release on its way: pushed, found equal, deployed by digest; a broken one gives way; and last night comes back."""
 
-import json
 import os
 import subprocess
 import uuid
@@ -12,6 +11,7 @@ import pytest
 from booksync_stack.deployment import BROKEN_SECONDS, COMPOSE, DEPLOY_SECONDS, FOLDER, SCRIPTS, with_patience
 from booksync_stack.household import V1, Household, expect
 from booksync_stack.services import ALL, CONTAINERS, HEALTHY_SECONDS, wait_until
+from booksync_testing.registry import configure
 from booksync_testing.web import free_port
 from booksync_vm.machine import Machine
 from booksync_vm.subtests import subtest
@@ -21,12 +21,6 @@ PORT = 5000
 INSIDE = f"127.0.0.1:{PORT}/family"
 
 REGISTRY = "/srv/registry"
-CONFIGURATION = {
-    "version": "0.1",
-    "log": {"level": "warn"},
-    "storage": {"filesystem": {"rootdirectory": f"{REGISTRY}/storage"}},
-    "http": {"addr": f":{PORT}", "relativeurls": True},
-}
 
 DATA = CONTAINERS["data"]
 
@@ -35,7 +29,7 @@ DATA = CONTAINERS["data"]
 def outside(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run Debian's registry on the machine, and return its namespace as the builder reaches it."""
     configuration = tmp_path_factory.mktemp("registry") / "configuration.yml"
-    configuration.write_text(json.dumps(CONFIGURATION))  # JSON is YAML
+    configuration.write_text(configure(f":{PORT}", f"{REGISTRY}/storage"))
     program = f"{REGISTRY}/docker-registry"
     machine.copy_from_host(os.environ["BOOKSYNC_REGISTRY"], program)
     machine.copy_from_host(str(configuration), f"{REGISTRY}/configuration.yml")

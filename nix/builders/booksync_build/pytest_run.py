@@ -1,6 +1,7 @@
 """Run a folder of tests with pytest."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -33,6 +34,8 @@ def main() -> None:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     command = [*attributes["python"], "-m", "pytest", "-p", "no:cacheprovider", "-ra", *attributes["tests"]]
+    # as from a terminal: a job in the background ignores SIGINT, and so would all that the tests start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     status = subprocess.run(command, cwd=root, env=environment, check=False).returncode
     if status:
         raise SystemExit(status)

@@ -130,14 +130,17 @@ class Machine:
 
     def _repeat(self, command: str, timeout: int, is_good: Callable[[int], bool]) -> str:
         deadline = time.monotonic() + timeout
-        while True:
-            left = deadline - time.monotonic()
-            status, output, errors = self._run(command, max(int(left), 1))
-            if is_good(status):
-                return output
-            if left < 0:
-                raise MachineError(f"status {status} still after {timeout} s of: {command}\n{output}{errors}")
+        last = "it has not ended"
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                ended = self.agent.run(command, timeout=left)
+            except AgentTimeoutError:
+                break
+            if is_good(ended.status):
+                return ended.output
+            last = f"status {ended.status}\n{ended.output}{ended.errors}"
             time.sleep(POLL_SECONDS)
+        raise MachineError(f"after {timeout} s of {command}: {last}")
 
     def wait_for_open_port(self, port: int, addr: str = "localhost", timeout: int = DEFAULT_SECONDS) -> None:
         """Wait until somebody listens on a port of the machine."""

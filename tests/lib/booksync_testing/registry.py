@@ -10,16 +10,30 @@ from pathlib import Path
 
 from booksync_apps.registry import MANIFEST_TYPES
 from booksync_testing.certificate import CERTIFICATE, KEY
+from booksync_testing.web import free_port
 
 START_LIMIT_S = 30
 
 
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def configure(address: str, storage: str, *, tls: bool = False) -> str:
+    """Write the configuration of a docker-registry.
+
+    :param address: where it listens, as `HOST:PORT`
+    :param storage: its folder
+    :param tls: serve the certificate of the tests
+    """
+    # a proxy before it has another port: upload locations must not name the registry's
+    http: dict[str, object] = {"addr": address, "relativeurls": True}
+    if tls:
+        http["tls"] = {"certificate": str(CERTIFICATE), "key": str(KEY)}
+    settings = {
+        "version": "0.1",
+        "log": {"level": "warn"},
+        "storage": {"filesystem": {"rootdirectory": storage}, "delete": {"enabled": True}},
+        "http": http,
+    }
+    # JSON is YAML
+    return json.dumps(settings)
 
 
 class DockerRegistry:
@@ -33,26 +47,8 @@ class DockerRegistry:
         self.port = free_port()
         self.storage = folder / "storage"
         self._log = (folder / "registry.log").open("ab")
-        configuration = {
-            "version": "0.1",
-            "log": {"level": "warn"},
-            "storage": {"filesystem": {"rootdirectory": str(self.storage)}, "delete": {"enabled": True}},
-            # the proxy has another port than the registry: upload locations must not name the registry's
-            "http": {"addr": self.address, "relativeurls": True}
-            | (
-                {
-                    "tls": {
-                        "certificate": str(CERTIFICATE),
-                        "key": str(KEY),
-                    }
-                }
-                if tls
-                else {}
-            ),
-        }
-        # JSON is YAML
         path = folder / "registry.yml"
-        path.write_text(json.dumps(configuration))
+        path.write_text(configure(self.address, str(self.storage), tls=tls))
         self._process = subprocess.Popen([*command, "serve", path], stdout=self._log, stderr=self._log)
         self._wait()
 
