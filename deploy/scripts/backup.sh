@@ -12,7 +12,8 @@
 # container.sh beside this file has what names the containers. Exits with non-zero whatever goes wrong, for cron.
 set -Eeuo pipefail
 umask 077
-. "${BASH_SOURCE[0]%/*}/container.sh"
+here=${BASH_SOURCE[0]%/*}
+. "$here/container.sh"
 
 keys=yes
 directory=backups
@@ -28,17 +29,20 @@ keep_count=${KEEP_COUNT:-7}
 [[ $keep_days =~ ^[0-9]+$ && $keep_count =~ ^[1-9][0-9]*$ ]] ||
     fail "KEEP_DAYS=$keep_days, KEEP_COUNT=$keep_count: expected numbers, and to keep at least one"
 
-# $1: NAME; from this script's own environment, which an .env file may have filled, or the file that its NAME_FILE names
+# $1: NAME; from this script's own environment, which an .env file may have filled, or the file that its NAME_FILE names,
+# or that secrets.sh has made
 own_setting() {
-    local file=$1_FILE
+    local file=$1_FILE made=$here/../secrets/${1,,}
     if [[ -n ${!1:-} ]]; then
         printf '%s' "${!1}"
     elif [[ -n ${!file:-} ]]; then
         cat "${!file}"
+    elif [[ -r $made ]]; then
+        cat "$made"
     fi
 }
 
-# from the running Auth API, else its variables here
+# from the running Auth API, else as they are here
 read_keys() {
     local name value found=
     for name in JWT_SECRET_KEY CREDENTIALS_KEY; do
@@ -71,8 +75,8 @@ saved_keys=
 if [[ $keys == yes ]]; then
     saved_keys=$(read_keys)
     [[ $saved_keys == *JWT_SECRET_KEY=* ]] ||
-        fail "JWT_SECRET_KEY is neither in $auth_container (AUTH_CONTAINER) nor in the environment: without it nobody can" \
-            "read the links to Mangacollec in this backup. Set it, or leave it out on purpose with --no-keys."
+        fail "JWT_SECRET_KEY is neither in $auth_container (AUTH_CONTAINER) nor in the environment or secrets/: without it nobody" \
+            "can read the links to Mangacollec in this backup. Set it, or leave it out on purpose with --no-keys."
 fi
 find_database
 
@@ -102,7 +106,8 @@ if [[ $keys == yes ]]; then
     printf '%s\n' "$saved_keys" >"$partial_keys"
     sync "$partial_keys"
     mv "$partial_keys" "$name.keys"
-    say "$name.keys has the keys of the Auth API: keep it with the backup, and away from other eyes"
+    names=$(sed 's/=.*//' "$name.keys")
+    say "$name.keys has the keys of the Auth API, ${names//$'\n'/ and }: keep it with the backup, and away from other eyes"
 else
     say "the keys of the Auth API are not saved: without JWT_SECRET_KEY the links to Mangacollec in this backup are lost"
 fi

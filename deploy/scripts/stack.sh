@@ -100,9 +100,10 @@ running_image_of() {
 
 # $1: image_of or running_image_of; NAME=VALUE for each service
 list_images() {
-    local service
+    local service image
     for service in "${SERVICES[@]}"; do
-        printf '%s=%s\n' "${VARIABLES[$service]}" "$("$1" "$service")"
+        image=$("$1" "$service") || return
+        printf '%s=%s\n' "${VARIABLES[$service]}" "$image"
     done
 }
 
@@ -143,7 +144,9 @@ up_options=()
 
 undo() {
     [[ -n ${before:-} ]] || return 0
-    say "going back to what was there before"
+    # a second ^C does not leave it half done, and nobody may be there any more to read what it says
+    trap '' INT TERM HUP
+    say "going back to what was there before" || exec 2>>"$directory/deploy.log"
     write_env_file "$env_file" "${before[@]}"
     unset before
     if start; then
@@ -161,11 +164,18 @@ change_to() {
     shift
     mkdir -p "$releases"
     mapfile -t before < <(list_images running_image_of)
+    if ((${#before[@]} < ${#SERVICES[@]})); then
+        unset before
+        fail "what runs now cannot be named, see above; nothing was changed"
+    fi
     # what was started by hand is what a rollback leads to
     if [[ -z $(ls "$releases") ]] && "$engine" container inspect "${CONTAINERS[postgres]}" >/dev/null 2>&1; then
         record_release "${before[@]}"
     fi
     trap undo EXIT
+    # who reads along may go: the first line that cannot be written ends this in order
+    trap '' PIPE
+    trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
     [[ $# == 0 ]] || write_env_file "$env_file" "$@"
@@ -175,6 +185,7 @@ change_to() {
         fail "the stack is not healthy with $*"
     fi
     unset before
-    mapfile -t now < <(list_images image_of)
+    # not what .env says: a service that was started by hand has no line there, or a name that moves
+    mapfile -t now < <(list_images running_image_of)
     record_release "${now[@]}"
 }

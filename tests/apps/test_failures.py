@@ -10,6 +10,7 @@ import pytest
 from booksync_apps import registry as registry_client
 from booksync_apps.credentials import Credential
 from booksync_apps.registry import USER_AGENT
+from booksync_apps.transport import NoAnswerError
 from booksync_testing.certificate import CERTIFICATE
 from booksync_testing.registry import DockerRegistry
 from booksync_testing.web import free_port
@@ -236,6 +237,18 @@ def test_a_redirect_does_not_carry_credentials_to_another_host(proxy: Proxy, reg
         assert other.received == []
     finally:
         other.stop()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_registry_that_cannot_say_now_has_not_said_no(proxy: Proxy, status: int) -> None:
+    proxy.faults = [Fault(method="HEAD", path="/family/any/", status=status, times=2)]
+    credential = Credential(user=USER, password=SECRET)
+    client = registry_client.Registry(host=proxy.address, transport="plain", credential=credential, environment={})
+    with pytest.raises(NoAnswerError, match=str(status)):
+        client.has_blob("family/any", "sha256:0")
+    with pytest.raises(NoAnswerError, match=str(status)):
+        client.manifest_digest("family/any", "latest")
+    assert not client.has_blob("family/any", f"sha256:{64 * '0'}")
 
 
 def test_a_layout_that_is_damaged_is_named(pusher: Pusher, images: TinyImages, proxy: Proxy) -> None:

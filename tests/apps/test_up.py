@@ -58,7 +58,13 @@ def test_three_apis_work_together_and_it_says_where_they_are(app: App) -> None:
             assert docs in said
             assert httpx.get(docs, timeout=60).status_code == 200
         assert f"postgresql://booksync@{LOOPBACK}:{app.ports['postgres']}/booksync" in said
+        settings = (app.directory / "settings.env").read_text()
         assert str(app.directory / "settings.env") in said
+        # anybody may read the words of a process
+        words = " ".join(running.first_processes().values())
+        secrets = [line.partition("=")[2] for line in settings.splitlines() if re.match("[A-Z_]+=", line)]
+        assert len(secrets) > len(SERVICES)
+        assert not [secret for secret in secrets if secret in words]
         token = sign_in(app)
         # the Data API asks the Auth API who that is, and takes the key that was made for machines
         key = {"X-API-Key": setting(app, "APP_SECRET_KEY")}

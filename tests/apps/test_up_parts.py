@@ -1,6 +1,7 @@
 """What `nix run .#up` is made of: its settings, its log for people, and the pauses of what dies again and again."""
 
 import asyncio
+import errno
 import io
 import json
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from booksync_apps.container import Words
 from booksync_apps.errors import AppError
 from booksync_apps.image import Image
 from booksync_apps.namespaces import find_way_out
@@ -162,6 +164,25 @@ def test_a_log_is_followed_into_its_next_file(tmp_path: Path, monkeypatch: pytes
     assert [line.split()[2] for line in seen] == ["before", "0", "1", "2", "3"]
 
 
+class Gone(io.StringIO):
+    """A terminal that was closed."""
+
+    def write(self, text: str) -> int:
+        """Fail."""
+        raise OSError(errno.EIO, text)
+
+
+def test_neither_a_full_disk_nor_a_terminal_that_is_gone_ends_who_writes_the_log(tmp_path: Path) -> None:
+    shown = io.StringIO()
+    with Log(Path("/dev/full"), stream=shown, is_coloured=False) as full:
+        full.line("auth", "kept nowhere")
+    assert "kept nowhere" in shown.getvalue()
+    with Log(tmp_path / "log", stream=Gone(), is_coloured=False) as unseen:
+        for number in range(2):
+            unseen.line("auth", f"line {number}")
+    assert (tmp_path / "log").read_text().count("line") == 2
+
+
 async def test_what_dies_again_and_again_waits_longer_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +193,7 @@ async def test_what_dies_again_and_again_waits_longer_each_time(
         # in bubblewrap's place: it says something and fails
         shell = command_of("BOOKSYNC_SHELL", "sh")
         dying = Keeper(SERVICE, bubblewrap=[*shell, "-c", "echo wrong; exit 3", "-"], log=kept)
-        dying.begin([])
+        dying.begin(Words())
         while path.read_text().count("started again") < 4:
             await asyncio.sleep(0.01)
         await dying.end(asyncio.Event())

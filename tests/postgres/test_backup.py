@@ -41,9 +41,15 @@ class Host:
                 # in a check they are links
                 *(Bind((DEPLOY / name).resolve(), f"/tmp/deploy/{name}") for name in ("scripts", "init-db.sql")),
                 Bind(ENGINE.resolve(), "/tmp/engine"),
+                *([Bind(self.secrets, "/tmp/deploy/secrets")] if self.secrets.exists() else []),
             ],
             timeout=120,
         )
+
+    @property
+    def secrets(self) -> Path:
+        """What secrets.sh would have made."""
+        return self.folder.with_name("secrets")
 
     def back_up(self, **environment: str) -> Path:
         """Make a backup; return its file."""
@@ -213,6 +219,18 @@ def test_keys_may_stand_in_files(host: Host) -> None:
     (host.containers / "booksync_auth_api").unlink()
     kept = host.back_up(JWT_SECRET_KEY_FILE="/tmp/host/jwt", CREDENTIALS_KEY_FILE="/tmp/host/credentials")
     assert kept.with_suffix(".keys").read_text() == expected
+
+
+def test_keys_of_an_api_that_does_not_run_are_those_that_its_stack_has(host: Host) -> None:
+    (host.containers / "booksync_auth_api").unlink()
+    host.secrets.mkdir()
+    (host.secrets / "jwt_secret_key").write_text(SECRET)
+    (host.secrets / "credentials_key").write_text("of-credentials")
+    result = host.run("backup.sh")
+    assert result.code == 0, result.output
+    assert "has the keys of the Auth API, JWT_SECRET_KEY and CREDENTIALS_KEY: keep" in result.output
+    (kept,) = (host.folder / "backups").glob("*.keys")
+    assert kept.read_text() == f"JWT_SECRET_KEY={SECRET}\nCREDENTIALS_KEY=of-credentials\n"
 
 
 UNRESTORABLE = """

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
@@ -16,6 +17,18 @@ from booksync_apps.image import Image
 RESEND_S = 1.0
 
 
+@dataclass(frozen=True)
+class Words:
+    """What bubblewrap is told.
+
+    :param options: with the variables, so for nobody else to see
+    :param command: argv in the container
+    """
+
+    options: Sequence[str] = ()
+    command: Sequence[str] = ()
+
+
 def build_words(
     image: Image,
     root: Path,
@@ -23,7 +36,7 @@ def build_words(
     variables: Mapping[str, str],
     binds: Mapping[str, Path],
     arguments: Sequence[str] = (),
-) -> list[str]:
+) -> Words:
     """Return bubblewrap's words that run an image's entry point.
 
     :param variables: beside the image's own
@@ -31,7 +44,7 @@ def build_words(
     :param arguments: beside those of the image
     """
     uid, gid = image.user
-    return [
+    options = [
         *("--unshare-user", "--uid", uid, "--gid", gid, "--unshare-pid", "--unshare-ipc"),
         *("--cap-drop", "ALL", "--die-with-parent"),
         *("--ro-bind", str(root), "/", "--dev", "/dev", "--proc", "/proc"),
@@ -45,8 +58,8 @@ def build_words(
             for name, value in sorted({**image.environment, **variables}.items())
             for word in ("--setenv", name, value)
         ),
-        *("--", *image.command, *arguments),
     ]
+    return Words(options, [*image.command, *arguments])
 
 
 class Container:
@@ -62,29 +75,32 @@ class Container:
 
     @classmethod
     async def start(
-        cls, words: Sequence[str], *, bubblewrap: Sequence[str], stop_signal: signal.Signals, output: int | None = None
+        cls, words: Words, *, bubblewrap: Sequence[str], stop_signal: signal.Signals, output: int | None = None
     ) -> Self:
         """Start a container.
 
         It is in a session of its own: bubblewrap would end of ^C at once, and the server with it as by a power failure.
 
-        :param words: as of build_words
         :param output: where both its outputs go; None: where ours do
         """
         read_end, write_end = os.pipe()
-        with os.fdopen(read_end) as information:
+        options_end, own_end = os.pipe()
+        with os.fdopen(read_end) as information, os.fdopen(own_end, "wb") as options:
             try:
                 process = await asyncio.create_subprocess_exec(
                     *bubblewrap,
-                    *("--as-pid-1", "--info-fd", str(write_end), *words),
+                    *("--as-pid-1", "--info-fd", str(write_end), "--args", str(options_end), "--"),
+                    *words.command,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
                     stderr=output and asyncio.subprocess.STDOUT,
-                    pass_fds=[write_end],
+                    pass_fds=[write_end, options_end],
                     start_new_session=True,
                 )
             finally:
                 os.close(write_end)
+                os.close(options_end)
+            await asyncio.to_thread(write_options, options, words.options)
             return cls(process, await asyncio.to_thread(read_first, information), stop_signal)
 
     async def end(self, *, limit: float | None, hurry: asyncio.Event) -> None:
@@ -117,6 +133,13 @@ class Container:
                 self.process.kill()
             elif self.process.returncode is None:
                 os.kill(self._first, number)
+
+
+def write_options(pipe: IO[bytes], options: Sequence[str]) -> None:
+    """Tell bubblewrap its options where nobody else reads them (bwrap(1), --args), as everybody may read argv."""
+    # it may have ended already
+    with contextlib.suppress(BrokenPipeError), pipe:
+        pipe.write(b"".join(os.fsencode(option) + b"\0" for option in options))
 
 
 def read_first(information: IO[str]) -> int | None:

@@ -119,8 +119,8 @@ class Delivery:
         for digest in publication.image.signed:
             tag = signature_tag(digest)
             try:
-                stands = self.registry.manifest_digest(publication.repository, tag)
-                existing = json.loads(self.oras.fetch_manifest(f"{publication.reference}:{tag}")) if stands else None
+                is_new = self.registry.manifest_digest(publication.repository, tag) is None
+                existing = None if is_new else json.loads(self.oras.fetch_manifest(f"{publication.reference}:{tag}"))
                 signed = build_signature(self.key, name=publication.reference, digest=digest, existing=existing)
                 if signed is not None:
                     with tempfile.TemporaryDirectory(prefix="booksync-sign-") as folder:

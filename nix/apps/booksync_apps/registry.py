@@ -70,11 +70,14 @@ class Registry:
         self._send("GET", f"{self._base}/v2/", headers={})
 
     def manifest_digest(self, repository: str, reference: str) -> str | None:
-        """Return the digest of a tag's or digest's manifest, None where the registry has none or does not say."""
+        """Return the digest of a manifest, empty where the registry does not say; None where it has none.
+
+        :param reference: a tag or a digest
+        """
         answer = self._request(
             "HEAD", f"/v2/{repository}/manifests/{reference}", pull=[repository], headers={"Accept": MANIFEST_TYPES}
         )
-        return answer.headers.get("docker-content-digest") if answer.status == http.client.OK else None
+        return answer.headers.get("docker-content-digest", "") if answer.status == http.client.OK else None
 
     def has_blob(self, repository: str, digest: str) -> bool:
         """Tell whether a repository has a blob; a redirect to where its bytes are is a yes."""
@@ -109,7 +112,10 @@ class Registry:
         push: Iterable[str] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request, and again with what the registry asks for (RFC 9110 section 11.6.1)."""
+        """Send one request, and again with what the registry asks for (RFC 9110 section 11.6.1).
+
+        :raises NoAnswerError: it cannot say now; what it refuses or does not have is an answer
+        """
         scopes = tuple(
             f"repository:{name}:{'pull,push' if name in set(push) else 'pull'}" for name in sorted({*pull, *push})
         )
@@ -122,6 +128,8 @@ class Registry:
             if authorization:
                 self._tokens[scopes] = authorization
                 answer = self._send(method, self._base + path, headers={**sent, "Authorization": authorization})
+        if answer.status == http.client.TOO_MANY_REQUESTS or answer.status >= http.client.INTERNAL_SERVER_ERROR:
+            raise NoAnswerError(f"status {answer.status}")
         return answer
 
     def _authorize(self, challenge: str, scopes: tuple[str, ...]) -> str:

@@ -3,20 +3,17 @@
 import asyncio
 from collections.abc import Sequence
 
-from booksync_apps.container import Container
+from booksync_apps.container import Container, Words
 from booksync_apps.image import Image
 from booksync_apps.interrupts import Interrupts
 
 
-def serve(words: Sequence[str], *, image: Image, bubblewrap: Sequence[str]) -> int:
-    """Run a server until it ends, and return its exit code; a second ^C kills it.
-
-    :param words: as of build_words
-    """
+def serve(words: Words, *, image: Image, bubblewrap: Sequence[str]) -> int:
+    """Run a server until it ends, and return its exit code; a second ^C kills it."""
     return asyncio.run(run_server(words, image=image, bubblewrap=bubblewrap))
 
 
-async def run_server(words: Sequence[str], *, image: Image, bubblewrap: Sequence[str]) -> int:
+async def run_server(words: Words, *, image: Image, bubblewrap: Sequence[str]) -> int:
     """Do what `serve` does."""
     interrupts = Interrupts()
     container = await Container.start(words, bubblewrap=bubblewrap, stop_signal=image.stop_signal)

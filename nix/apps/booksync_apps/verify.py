@@ -102,7 +102,7 @@ def find_missing(image: Image, registry: Registry, repository: str) -> str:
         found = (
             registry.has_blob(repository, blob.digest)
             if blob.mountable
-            else registry.manifest_digest(repository, blob.digest)
+            else registry.manifest_digest(repository, blob.digest) is not None
         )
         if not found:
             return f"{blob.label}, {blob.digest}"

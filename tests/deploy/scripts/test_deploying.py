@@ -149,6 +149,26 @@ def test_an_interrupted_one_goes_back(first: ScriptServer) -> None:
     assert running(first) == before
 
 
+def test_it_goes_back_when_nobody_listens_any_more(first: ScriptServer) -> None:
+    """As over a connection that is lost: what it says cannot be written."""
+    before = running(first)
+    add_image(first, "images", LOCAL["auth-api"], letter="e", health="unhealthy")
+    first.run("bash", "-c", f"scripts/deploy.sh {LOCAL['auth-api']} 2> >(head -n 1 >/dev/null)")
+    assert running(first) == before
+    assert "the stack is healthy again, as it was" in (first.folder / "deploy.log").read_text()
+
+
+def test_copies_of_the_env_file_are_their_owners_alone(first: ScriptServer) -> None:
+    stub = first.stubs / "grep"
+    stub.write_text(
+        '#!/bin/bash\nstat --format %a /srv/booksync/.env.* >>/engine/modes 2>/dev/null\nexec /usr/bin/grep "$@"\n'
+    )
+    stub.chmod(0o755)
+    add_image(first, "images", LOCAL["auth-api"], letter="e")
+    assert deploy(first, LOCAL["auth-api"]).code == 0
+    assert set((first.engine / "modes").read_text().split()) == {"600"}
+
+
 def wait_for(path: Path, text: str) -> None:
     """Wait until a file has a text in it."""
     end = time.monotonic() + 60

@@ -2,7 +2,7 @@
 
 import pytest
 
-from booksync_testing.releases import LOCAL, add_image, deploy, running
+from booksync_testing.releases import LOCAL, add_first_version, add_image, deploy, running
 from booksync_testing.server import ScriptServer
 
 
@@ -36,6 +36,22 @@ def test_rollback_of_the_guide_names_an_image(first: ScriptServer) -> None:
     result = first.run("scripts/rollback.sh", "auth-api", "booksync-api-auth:previous-version")
     assert result.code == 0, result.output
     assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-eeeeeeeeeeee"
+
+
+def test_rollback_leads_from_one_new_service_to_a_stack_that_was_started_by_hand(installed: ScriptServer) -> None:
+    add_first_version(installed)
+    assert installed.run("docker", "compose", "up", "--detach").code == 0
+    for service, letter in (("auth-api", "b"), ("data-api", "c")):
+        # stays when its tag goes to a newer one
+        add_image(installed, "images", f"untagged-{service}", letter=letter)
+    add_image(installed, "images", LOCAL["auth-api"], letter="e")
+    assert deploy(installed, LOCAL["auth-api"]).code == 0
+    # a tag that moves is no release's
+    add_image(installed, "images", LOCAL["data-api"], letter="f")
+    result = installed.run("scripts/rollback.sh")
+    assert result.code == 0, result.output
+    assert running(installed)["booksync_auth_api"] == "booksync-api-auth:id-bbbbbbbbbbbb"
+    assert running(installed)["booksync-api-data"] == "booksync-api-data:id-cccccccccccc"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
-from booksync_apps.container import Container
+from booksync_apps.container import Container, Words
 from booksync_apps.up.log import Log
 from booksync_apps.up.services import Service
 
@@ -28,11 +28,8 @@ class Keeper:
         self._container: Container | None = None
         self._life: asyncio.Task[None] | None = None
 
-    def begin(self, words: Sequence[str]) -> None:
-        """Start the service.
-
-        :param words: as of build_words
-        """
+    def begin(self, words: Words) -> None:
+        """Start the service."""
         self._life = asyncio.create_task(self._live(words))
 
     async def end(self, hurry: asyncio.Event) -> None:
@@ -43,7 +40,7 @@ class Keeper:
                 await self._container.end(limit=self.service.limit, hurry=hurry)
             await asyncio.wait({self._life}, timeout=0.05)
 
-    async def _live(self, words: Sequence[str]) -> None:
+    async def _live(self, words: Words) -> None:
         pause = FIRST_PAUSE_S
         while not self._ending.is_set():
             begun = asyncio.get_running_loop().time()
@@ -57,7 +54,7 @@ class Keeper:
                 await asyncio.wait_for(self._ending.wait(), pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
-    async def _run(self, words: Sequence[str]) -> str:
+    async def _run(self, words: Words) -> str:
         """Run the service once, and return how it ended."""
         try:
             container = await Container.start(

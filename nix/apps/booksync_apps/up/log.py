@@ -1,5 +1,6 @@
 """What the services say: kept in a file as it comes, and shown to people with each service's name before it."""
 
+import contextlib
 import json
 import os
 import time
@@ -49,15 +50,22 @@ class Log:
         self._file.close()
 
     def line(self, name: str, text: str) -> None:
-        """Keep a line, and show it."""
+        """Keep a line, and show it, where that can be: services outlive a full disk, and who looks on."""
         line = f"{name:{WIDTH}}{SEPARATOR}{text}\n"
+        with contextlib.suppress(OSError):
+            self._keep(line)
+        if self._stream is not None:
+            try:
+                show(line, stream=self._stream, is_coloured=self._is_coloured)
+            except OSError:
+                self._stream = None
+
+    def _keep(self, line: str) -> None:
         self._file.write(line.encode())
         if self._file.tell() > LIMIT:
-            self._file.close()
             self._path.replace(older(self._path))
+            self._file.close()
             self._file = self._path.open("ab", buffering=0)
-        if self._stream is not None:
-            show(line, stream=self._stream, is_coloured=self._is_coloured)
 
     def say(self, text: str) -> None:
         """Keep and show a line of our own."""

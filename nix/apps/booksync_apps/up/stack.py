@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from booksync_apps.container import build_words
+from booksync_apps.container import Words, build_words
 from booksync_apps.interrupts import Interrupts
 from booksync_apps.progress import format_bytes
 from booksync_apps.roots import Roots
@@ -72,7 +72,7 @@ class Stack:
         self._on_ready()
         await asyncio.to_thread(self._roots.remove_others, [keeper.service.image for keeper in self._keepers])
 
-    def _words(self, service: Service) -> list[str]:
+    def _words(self, service: Service) -> Words:
         return build_words(
             service.image,
             self._roots.root(service.image),
