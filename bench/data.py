@@ -24,7 +24,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 from bench.bare import COLUMNS
-from bench.load import Load, make_request, run_load
+from bench.load import Load, compare, make_request, run_load
 from sqlalchemy.engine import URL
 
 from booksync_service_testing.fake_auth import run_fake_auth
@@ -133,10 +133,7 @@ async def measure_queries(setting: Setting) -> list[Figure]:
         reference = statistics.median(load.rate for load in loads[beside])
         slowest = statistics.median(load.percentile(99) for load in loads[name])
         measured = f"{rate:,.0f}/s, p99 {slowest:.0f} ms"
-        ratio = statistics.median(
-            load.rate / other.rate for load, other in zip(loads[name], loads[beside], strict=True)
-        )
-        return Figure(words, measured, goal, f"{ratio:.2f} of {reference:,.0f}/s")
+        return Figure(words, measured, goal, f"{compare(loads[name], loads[beside]):.2f} of {reference:,.0f}/s")
 
     return [
         figure("one", "GET one volume", "bare", ">= 900/s, ratio >= 0.45, p99 <= 80 ms"),

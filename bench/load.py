@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,11 @@ class Client:
         """Close the connection."""
         if self._streams is not None:
             self._streams[1].close()
+
+
+def compare(loads: Sequence[Load], others: Sequence[Load]) -> float:
+    """Return one rate to another: the median of turns, as the machine is not always equally fast."""
+    return statistics.median(load.rate / other.rate for load, other in zip(loads, others, strict=True))
 
 
 async def run_load(

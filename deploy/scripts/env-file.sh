@@ -13,7 +13,6 @@ write_env_file() {
     local file=$1 assignment name
     shift
     # a copy is as secret as the file
-    rm -f "$file.rest"
     install -m 600 /dev/null "$file.rest"
     cp -p "$file" "$file.new"
     for assignment; do

@@ -24,7 +24,7 @@ take_lock
 # the newest release in which what is asked for is another one than now
 find_release() {
     local file current pattern=${VARIABLES[${service:-none}]:-.*_IMAGE}
-    current=$(list_images running_image_of | grep "^$pattern=" | sort)
+    current=$(list_running_images | grep "^$pattern=" | sort)
     for file in $(printf '%s\n' "$releases"/[0-9]* | sort -r); do
         [[ -r $file ]] || continue
         if [[ $(grep "^$pattern=" "$file" | sort) != "$current" ]]; then

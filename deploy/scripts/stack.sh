@@ -98,18 +98,18 @@ running_image_of() {
     esac
 }
 
-# $1: image_of or running_image_of; NAME=VALUE for each service
-list_images() {
+# NAME=VALUE for each service
+list_running_images() {
     local service image
     for service in "${SERVICES[@]}"; do
-        image=$("$1" "$service") || return
+        image=$(running_image_of "$service") || return
         printf '%s=%s\n' "${VARIABLES[$service]}" "$image"
     done
 }
 
-# $@: NAME=VALUE
+# $1: NAME=VALUE, a line each
 record_release() {
-    printf '%s\n' "$@" >"$releases/.partial"
+    printf '%s\n' "$1" >"$releases/.partial"
     sync "$releases/.partial"
     local name
     until
@@ -160,17 +160,14 @@ undo() {
 
 # $1: services, separated by spaces, or nothing for all; $@: NAME=VALUE of images: change to them, or to nothing
 change_to() {
-    local services=$1
+    local services=$1 running
     shift
     mkdir -p "$releases"
-    mapfile -t before < <(list_images running_image_of)
-    if ((${#before[@]} < ${#SERVICES[@]})); then
-        unset before
-        fail "what runs now cannot be named, see above; nothing was changed"
-    fi
+    running=$(list_running_images) || fail "what runs now cannot be named, see above; nothing was changed"
+    mapfile -t before <<<"$running"
     # what was started by hand is what a rollback leads to
     if [[ -z $(ls "$releases") ]] && "$engine" container inspect "${CONTAINERS[postgres]}" >/dev/null 2>&1; then
-        record_release "${before[@]}"
+        record_release "$running"
     fi
     trap undo EXIT
     # who reads along may go: the first line that cannot be written ends this in order
@@ -186,6 +183,6 @@ change_to() {
     fi
     unset before
     # not what .env says: a service that was started by hand has no line there, or a name that moves
-    mapfile -t now < <(list_images running_image_of)
-    record_release "${now[@]}"
+    running=$(list_running_images)
+    record_release "$running"
 }

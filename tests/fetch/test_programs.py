@@ -5,7 +5,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 
@@ -16,14 +15,6 @@ from booksync_fetch.progress import Progress
 
 SHELL = [os.environ["BOOKSYNC_BUSYBOX"], "sh"] if "BOOKSYNC_BUSYBOX" in os.environ else ["/bin/sh"]
 WAIT_LIMIT_S = 10
-
-
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """Take SIGINT as from a terminal: a job in the background ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def shell(script: str) -> list[str]:
@@ -58,7 +49,6 @@ def test_a_program_of_a_fetch_says_all_that_it_has_to_say(progress: Progress) ->
     assert done.stdout == "one\ntwo\n"
 
 
-@pytest.mark.usefixtures("_interruptible")
 def test_an_interrupted_program_is_waited_for(tmp_path: Path) -> None:
     script = (
         f"trap 'sleep 0.5; echo > {tmp_path}/ended; exit 1' INT; echo > {tmp_path}/begun; while :; do sleep 0.02; done"

@@ -48,9 +48,7 @@ class ScriptServer:
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a command in a process group of its own, whose number is then in the engine's file `group`."""
-        # a test run in the background has ^C ignored, which children inherit
-        words = ["setsid", "--wait", "env", "--default-signal=INT"]
-        words += ["bash", "-c", 'echo $$ >/engine/group && exec "$@"', "bash", *command]
+        words = ["setsid", "--wait", "bash", "-c", 'echo $$ >/engine/group && exec "$@"', "bash", *command]
         return subprocess.Popen(
             [*self._prefix({}, ()), *words],
             stdin=subprocess.DEVNULL,
