@@ -82,3 +82,19 @@ async def test_rows_past_sqlalchemy_and_their_errors(database: Database) -> None
         await database.fetch("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(10)")
     assert from_database(raised.value).status == 503
     assert await find_process(database) != process
+
+
+async def test_answer_that_does_not_come_is_named_and_its_connection_replaced(
+    database_url: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMMAND_TIMEOUT", 0.5)
+    database = Database(database_url, application="pool-under-test", schema="public", pool_size=1)
+    try:
+        process = await find_process(database)
+        with pytest.raises(DBAPIError) as raised:
+            async with database.session() as session:
+                await session.execute(text("SELECT pg_sleep(10)"))
+        assert from_database(raised.value).code == "database_unavailable"
+        assert await find_process(database) != process
+    finally:
+        await database.close()

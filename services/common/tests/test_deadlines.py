@@ -124,6 +124,6 @@ async def test_wait_for_the_client_to_leave_has_no_limit(monkeypatch: pytest.Mon
     async def send(_message: Message) -> None:
         """Nothing is sent."""
 
-    middleware = BodyLimitMiddleware(read_to_the_end, limit=2, streams=())
-    await middleware({"type": "http", "path": "/", "headers": []}, receive, send)
+    middleware = BodyLimitMiddleware(read_to_the_end, limit=2, large={})
+    await middleware({"type": "http", "method": "POST", "path": "/", "headers": []}, receive, send)
     assert [message["type"] for message in seen] == ["http.request", "http.disconnect"]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi.exceptions import RequestValidationError
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
@@ -77,6 +78,12 @@ async def test_validation_says_where_and_echoes_nothing(serving: Serving, conten
     assert location in [error["location"] for error in errors]
     assert "horse" not in answer.text
     assert PASSWORD[:7] not in answer.text
+
+
+def test_validation_tells_the_first_errors_alone() -> None:
+    errors = [{"loc": ("body", number), "type": "missing", "msg": "Field required"} for number in range(1000)]
+    told = problems.from_validation(RequestValidationError(errors)).errors
+    assert [error["location"] for error in told] == [["body", number] for number in range(problems.MAX_ERRORS)]
 
 
 async def test_broken_json_echoes_nothing(serving: Serving) -> None:

@@ -177,3 +177,25 @@ async def test_personal_batch_has_the_same_rules(api: Api) -> None:
     assert again.content == done.content
     (volume,) = await api.get_all(MINE, user)
     assert (volume["rating"], volume["tags"]) == (7, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status"),
+    [
+        ("POST", f"{VOLUMES}/bulk", 401),
+        ("POST", f"{MINE}/bulk", 401),
+        ("POST", f"{VOLUMES}/import", 401),
+        ("PUT", f"{VOLUMES}/import", 413),
+        ("PATCH", f"{VOLUMES}/bulk", 413),
+        ("POST", f"{VOLUMES}/lookup", 413),
+    ],
+)
+async def test_nobody_has_a_large_body_read(api: Api, method: str, address: str, status: int) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await api.client.request(method, address, content=b"[" + b"[]," * 1024**2, headers=headers)
+    assert answer.status_code == status
+
+
+async def test_a_large_batch_of_somebody_is_read(api: Api) -> None:
+    items = [{**item, "extra_info": "x" * 4000} for item in make_items(1000)]
+    assert (await api.bulk(*items)).json()["counts"] == {"created": 1000}

@@ -1,18 +1,23 @@
 """What was exported is, once imported, exported as the same bytes; an import says line by line what it did not take."""
 
+import asyncio
 import csv
 import io
 import json
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.engine import URL
 
+from booksync_api_data.batches import MAX_ITEMS
+from booksync_api_data.service import SERVICE
 from booksync_api_data.transfer.importing import MAX_TOLD
-from booksync_data_testing.api import MACHINE, VOLUMES, Api, empty
+from booksync_data_testing.api import MACHINE, VOLUMES, Api, empty, run_api
 
 MEDIA_TYPES = {"csv": "text/csv", "json": "application/json", "ndjson": "application/x-ndjson"}
 ONE, TWO, THREE = (str(uuid.UUID(int=number)) for number in (1, 2, 3))
@@ -181,6 +186,27 @@ async def test_a_key_replays_the_answer_of_an_import(api: Api, options: Mapping[
     assert (again.headers["idempotent-replayed"], done.json()["counts"]) == ("true", {"created": 2})
     other = await api.upload(content + f"{THREE},3\n", headers=headers, **options)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_option_that_is_misspelt_is_no_option(api: Api) -> None:
+    answer = await api.upload(f"volume_id,nb_pages\n{ONE},1\n", dryrun=True)
+    assert (answer.status_code, answer.json()["errors"][0]["location"]) == (422, ["query", "dryrun"])
+    assert (await api.get(f"{VOLUMES}/stats"))["volumes"] == 0
+
+
+@pytest.mark.parametrize("options", [{"atomic": True}, {"dry_run": True}])
+async def test_upload_that_pauses_in_its_transaction(data_url: URL, options: Mapping[str, Any]) -> None:
+    impatient = replace(SERVICE, server_settings={"idle_in_transaction_session_timeout": "200ms"})
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"volume_id,nb_pages\n"
+        yield f"{ONE},1\n".encode() * MAX_ITEMS  # which begins to write
+        await asyncio.sleep(1)
+        yield f"{TWO},2\n".encode()
+
+    async with run_api(data_url, impatient) as api:
+        await empty(api.url)
+        assert (await api.upload(pieces(), **options)).json()["counts"] == {"created": 2, "unchanged": MAX_ITEMS - 1}
 
 
 async def test_upload_in_small_pieces(api: Api) -> None:

@@ -11,7 +11,7 @@ from fastapi.security import APIKeyHeader
 from fastapi.security.base import SecurityBase
 
 from booksync_common.auth_client import AuthClientSettings
-from booksync_common.introspection import Caller, Introspection
+from booksync_common.introspection import Caller, Introspection, Machine
 from booksync_common.problems import ProblemError, unavailable
 
 #: RFC 6750, section 2.1; 4 KiB, as the Auth API issues none that is longer.
@@ -74,19 +74,30 @@ class RequiredBearerScheme(BearerScheme):
 User = Annotated[Caller, Depends(RequiredBearerScheme())]
 
 
-async def _identify_machine(request: Request, key: str, *, scope: str) -> str:
+async def _find_machine(request: Request, key: str) -> Machine | None:
+    """Return whose key it is; None for APP_SECRET_KEY, which may do everything."""
     settings: AuthClientSettings = request.app.state.settings
     own = settings.app_secret_key
     # in a time that does not tell how much of it is right
     if own is not None and hmac.compare_digest(key.encode(), own.get_secret_value().encode()):
-        return "service"
+        return None
     introspection: Introspection = request.app.state.parts[Introspection.name]
     machine = await introspection.find_machine(key) if API_KEY.fullmatch(key) else None
     if machine is None:
         raise unauthorized("api_key_invalid", f"The key in {KEY_HEADER} is not valid, or not any more.")
-    if scope not in machine.scopes:
-        raise ProblemError(403, "scope_missing", f"The key in {KEY_HEADER} is not for this: it lacks {scope}.")
-    return f"key:{machine.key_id}"
+    return machine
+
+
+async def require_somebody(request: Request) -> None:
+    """Make sure that a caller is known, whoever it is; what it may do is for the route to say.
+
+    :raises ProblemError: 401, and 503 when that cannot be known.
+    """
+    key = request.headers.get(KEY_HEADER)
+    if key is None:
+        await RequiredBearerScheme()(request)
+    else:
+        await _find_machine(request, key)
 
 
 def make_writer(scope: str, *, needs_secret: bool) -> Callable[..., Awaitable[str]]:
@@ -111,7 +122,12 @@ def make_writer(scope: str, *, needs_secret: bool) -> Callable[..., Awaitable[st
         caller: Annotated[Caller | None, Depends(BearerScheme())],
     ) -> str:
         if key is not None:
-            return await _identify_machine(request, key, scope=scope)
+            machine = await _find_machine(request, key)
+            if machine is None:
+                return "service"
+            if scope not in machine.scopes:
+                raise ProblemError(403, "scope_missing", f"The key in {KEY_HEADER} is not for this: it lacks {scope}.")
+            return f"key:{machine.key_id}"
         if caller is None:
             raise unauthorized("token_missing", f"Send a machine's key as {KEY_HEADER}, or an administrator's token.")
         if not caller.is_admin:

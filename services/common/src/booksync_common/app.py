@@ -96,7 +96,7 @@ def create_app[S: ServiceSettings](
     problems.install(app)
     problem_schema.install(app)
     # the last is the outermost
-    app.add_middleware(BodyLimitMiddleware, limit=service.max_body, streams=service.streams)
+    app.add_middleware(BodyLimitMiddleware, limit=service.max_body, large=service.large_bodies)
     app.add_middleware(StartingMiddleware, startup=startup)
     app.add_middleware(RequestMiddleware, metrics=figures)
 

@@ -12,7 +12,7 @@ import asyncpg
 from fastapi import Depends, Request
 from sqlalchemy import MetaData, Select, event
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.engine import URL, Engine
+from sqlalchemy.engine import URL, Engine, ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
@@ -78,6 +78,14 @@ def _watch(engine: Engine) -> None:
                 connection.run_async(lambda driver: driver.fetchrow(";"))
             except CONNECTION_ERRORS as error:
                 raise DisconnectionError from error
+
+    @event.listens_for(engine, "handle_error")
+    def name_lost(context: ExceptionContext) -> Exception | None:
+        """Say what asyncpg raises past SQLAlchemy where an answer does not come."""
+        if not isinstance(error := context.original_exception, (TimeoutError, OSError)):
+            return None
+        context.is_disconnect, context.invalidate_pool_on_disconnect = True, False
+        return OperationalError(context.statement, None, error)
 
 
 class Database:

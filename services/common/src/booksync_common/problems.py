@@ -4,6 +4,7 @@ import logging
 import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,6 +18,9 @@ from booksync_common.logs import request_id
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
+
+#: Of the errors of a request, that are told; one that is all wrong has one for every few bytes.
+MAX_ERRORS = 100
 
 #: A shorter value is in a message by chance.
 QUOTED_LENGTH = 4
@@ -116,7 +120,7 @@ def from_validation(error: RequestValidationError) -> ProblemError:
             "code": item["type"],
             "message": _message(item),
         }
-        for item in error.errors()
+        for item in islice(error.errors(), MAX_ERRORS)
     ]
     return ProblemError(422, "validation_failed", "The request is not what this address expects.", errors=errors)
 

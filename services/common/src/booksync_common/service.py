@@ -1,6 +1,6 @@
 """What a service is: the differences between auth, data and prediction, as data."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter
@@ -32,9 +32,9 @@ class Service[Settings: ServiceSettings]:
     metadata: MetaData
     version: str = __version__
     routers: Sequence[APIRouter] = ()
-    max_body: int  # bytes of a request
+    max_body: int = 1024**2  # bytes of a request
+    large_bodies: Mapping[tuple[str, str], float] = field(default_factory=dict)  # bytes, by method and path
     server_settings: Mapping[str, str] = field(default_factory=dict)  # PostgreSQL's, for each connection
-    streams: Container[str] = ()  # addresses that read bodies of any size as they come
     parts: Callable[[Settings], Sequence[Part]] = _no_parts
     migration_options: Callable[[Settings], Mapping[str, object]] = _no_options
     commands: Mapping[str, Command[Settings]] = field(default_factory=dict)

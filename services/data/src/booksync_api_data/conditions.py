@@ -89,7 +89,7 @@ def _parse_date(value: str | None) -> datetime | None:
     """Return the time; None for what is not one, as section 13.1.3 wants it."""
     try:
         parsed = parsedate_to_datetime(value or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 

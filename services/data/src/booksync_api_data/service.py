@@ -1,5 +1,6 @@
 """The Data API: facts about volumes that Mangacollec does not have."""
 
+import math
 from collections.abc import Sequence
 
 from booksync_api_data.personal import me, volumes
@@ -12,6 +13,8 @@ from booksync_common.departures import Departures
 from booksync_common.introspection import Introspection
 from booksync_common.parts import Part
 from booksync_common.service import Service
+
+_BATCH = 8 * 1024**2  # a thousand volumes with eight thousand characters each
 
 
 def make_parts(settings: DataSettings) -> Sequence[Part]:
@@ -28,7 +31,10 @@ SERVICE = Service(
     metadata=METADATA,
     # in this order: /volume-extra/import is no volume
     routers=[reading.router, writing.router, me.router, volumes.router],
-    max_body=16 * 1024**2,  # a thousand volumes with everything that can be said of them
-    streams={"/api/v1/volume-extra/import"},
+    large_bodies={
+        ("POST", "/api/v1/volume-extra/bulk"): _BATCH,
+        ("POST", "/api/v1/me/volumes/bulk"): _BATCH,
+        ("POST", "/api/v1/volume-extra/import"): math.inf,  # read as it comes
+    },
     parts=make_parts,
 )

@@ -77,7 +77,7 @@ SERVICE = Service(
     metadata=METADATA,
     # the fixed addresses before those with a name in them
     routers=[*both_roots(PREDICTIONS), RECOMMENDATIONS, SIMILARITY, FIGURES, JOBS, EMBEDDINGS, ME],
-    max_body=32 * 1024**2,  # five hundred series with the longest of synopses
+    large_bodies={("POST", "/api/v1/embeddings/bulk"): 8 * 1024**2},  # 500 series with 16,000 characters each
     parts=make_parts,
     server_settings=SEARCH,
     migration_options=make_migration_options,

@@ -89,7 +89,7 @@ async def make_mistake() -> None:
 
 @ROUTER.post("/stream")
 async def count(request: Request) -> int:
-    """Count the bytes of a body, of whatever size."""
+    """Count the bytes of a body as it comes."""
     return sum([len(chunk) async for chunk in request.stream()])
 
 
@@ -106,6 +106,4 @@ SERVICE = Service(
     settings=SampleSettings,
     metadata=METADATA,
     routers=[ROUTER],
-    max_body=1024,
-    streams={"/stream"},
 )

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_data.batches import MAX_ITEMS, build_item, describe
@@ -34,6 +34,8 @@ MAX_TOLD = 100
 
 class ImportOptions(BaseModel):
     """How a file is written."""
+
+    model_config = ConfigDict(extra="forbid")  # `dryrun` would write
 
     mode: Mode = "merge"
     atomic: bool = Field(default=False, description="Write nothing when an item is wrong.")

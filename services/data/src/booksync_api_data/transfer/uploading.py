@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator
 
 from fastapi import Request
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -13,6 +14,9 @@ from booksync_api_data.transfer.importing import Import, ImportOptions
 from booksync_api_data.transfer.reading import make_reader, read_items
 from booksync_common.database import Database
 from booksync_common.problems import ProblemError
+
+# it is the client that is idle, and the body's own limit ends that
+_WAIT_FOR_CLIENT = text("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 class Body:
@@ -58,6 +62,7 @@ async def import_body(
             if (answered := await once.find(session, caller)) is not None:
                 return answered.repeat(once.hash(await body.finish()))
             if work.is_one_transaction:
+                await session.execute(_WAIT_FOR_CLIENT)
                 async with session.begin_nested() as savepoint:
                     await work.run(items, session)
                     if options.dry_run:

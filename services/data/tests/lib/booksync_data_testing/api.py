@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 
 from booksync_api_data.service import SERVICE
 from booksync_api_data.settings import DataSettings
+from booksync_common.service import Service
 from booksync_service_testing.fake_auth import FakeAuth, run_fake_auth
 from booksync_service_testing.server import execute, render
 from booksync_service_testing.serving import PATIENCE, Serving, serve
@@ -104,9 +105,9 @@ def load_settings(url: URL, auth: FakeAuth) -> DataSettings:
 
 
 @asynccontextmanager
-async def run_api(url: URL) -> AsyncIterator[Api]:
+async def run_api(url: URL, service: Service[DataSettings] = SERVICE) -> AsyncIterator[Api]:
     """Serve the Data API, with an Auth API beside it."""
-    async with run_fake_auth() as auth, serve(SERVICE, load_settings(url, auth)) as serving:
+    async with run_fake_auth() as auth, serve(service, load_settings(url, auth)) as serving:
         yield Api(serving, auth, url)
 
 
