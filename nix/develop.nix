@@ -1,5 +1,5 @@
 # What `./bootstrap venv` links together: the locked CPython and wheels, without torch and CUDA's 4 GB; and the programs
-# that images are run with by `./bootstrap reproduce` and bench.
+# that images are run with by apps, `./bootstrap reproduce` and bench.
 {
   locks,
   platform,
@@ -21,6 +21,7 @@ let
   ];
 in
 {
+  dev-bubblewrap = builders.bubblewrap;
   dev-busybox = builders.busybox;
   dev-python = builders.python.tree;
   dev-tools = builders.testTools;

@@ -17,7 +17,7 @@ mkApp {
   environment = {
     BOOKSYNC_IMAGE = "${image}";
     BOOKSYNC_BUBBLEWRAP = builtins.concatStringsSep " " (
-      builders.debianCommand builders.testTools "usr/bin/bwrap"
+      builders.debianCommand builders.bubblewrap "usr/bin/bwrap"
     );
   };
 }

@@ -25,7 +25,7 @@ mkApp {
     BOOKSYNC_DATA_IMAGE = "${data}";
     BOOKSYNC_PREDICTION_IMAGE = "${prediction}";
     BOOKSYNC_BUBBLEWRAP = builtins.concatStringsSep " " (
-      builders.debianCommand builders.testTools "usr/bin/bwrap"
+      builders.debianCommand builders.bubblewrap "usr/bin/bwrap"
     );
   };
 }

@@ -30,6 +30,7 @@ lib.fix {
     debianCommand = ./debianCommand.nix;
     buildTools = ./buildTools.nix;
     goTools = ./goTools.nix;
+    bubblewrap = ./bubblewrap.nix;
     testTools = ./testTools.nix;
     vmTools = ./vmTools.nix;
     # trees: directories as they will stand under / of an image

@@ -1,4 +1,4 @@
-# Debian's programs that checks and apps run on the builder: bubblewrap, qemu-user, docker-registry, skopeo.
+# Debian's programs that checks run on the builder: bubblewrap, qemu-user, docker-registry, skopeo.
 {
   locks,
   platform,

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from booksync_fetch.build import NO_IMAGES, complete_name, format_table
+from booksync_fetch.build import complete_name, format_table, list_images
 from booksync_fetch.errors import BootstrapError
 
+NO_IMAGES = ["architecture", "default", "dev-vm"]
 NAMES = ["booksync-api-auth", "booksync-postgres", "booksync-postgres-arm64", "images", *NO_IMAGES]
 
 
@@ -59,6 +60,10 @@ def test_what_is_no_image_is_refused_with_the_names_that_are(name: str) -> None:
         complete_name(name, NAMES)
     known = "booksync-api-auth, booksync-postgres, booksync-postgres-arm64, images"
     assert str(caught.value) == f"{name}: expected the name of an image, one of: {known}"
+
+
+def test_images_are_told_from_what_else_there_is() -> None:
+    assert list_images(["booksync-postgres-zstd", *NAMES]) == ["booksync-api-auth", "booksync-postgres"]
 
 
 def test_all_images_are_a_table_with_index_and_architectures(images: Path) -> None:

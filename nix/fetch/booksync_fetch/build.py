@@ -12,8 +12,10 @@ from booksync_fetch.locks import ARCHITECTURES
 from booksync_fetch.nix import Nix
 from booksync_fetch.progress import format_bytes, say
 
-#: Packages of the flake that are no images, or another name of one.
-NO_IMAGES = ("dev-busybox", "dev-python", "dev-site", "dev-tools", "default")
+
+def _is_image(name: str) -> bool:
+    """Tell whether a package of the flake is an image or several."""
+    return name.startswith(("booksync-", "images"))
 
 
 def complete_name(name: str, names: Sequence[str]) -> str:
@@ -22,16 +24,16 @@ def complete_name(name: str, names: Sequence[str]) -> str:
     :raises BootstrapError: there is no such image
     """
     for candidate in (name, f"booksync-{name}", f"booksync-api-{name}"):
-        if candidate in names and candidate not in NO_IMAGES:
+        if candidate in names and _is_image(candidate):
             return candidate
-    known = ", ".join(known for known in names if known not in NO_IMAGES)
+    known = ", ".join(filter(_is_image, names))
     raise BootstrapError(f"{name}: expected the name of an image, one of: {known}")
 
 
 def list_images(names: Sequence[str]) -> list[str]:
     """Return which of the flake's packages are an image for all architectures."""
     endings = ("-zstd", *(f"-{architecture}" for architecture in ARCHITECTURES))
-    return [name for name in names if name not in (*NO_IMAGES, "images") and not name.endswith(endings)]
+    return [name for name in names if _is_image(name) and name != "images" and not name.endswith(endings)]
 
 
 def format_table(results: Sequence[Path]) -> str:

@@ -70,6 +70,10 @@ class Bootstrap:
         known = self.nix.list_names(packages)
         return [f"{packages}.{complete_name(name, known)}" for name in names or ["images"]]
 
+    def sandbox(self, *, system: str = "") -> str:
+        """Return the attribute of what apps run images with."""
+        return f"packages.{system or self.system}.dev-bubblewrap"
+
     def checks(self, *, long: bool, system: str = "") -> list[str]:
         """Return the attributes of the checks."""
         system = system or self.system
@@ -77,9 +81,9 @@ class Bootstrap:
         return [f"{attribute}.{name}" for attribute in sets for name in self.nix.list_names(attribute)]
 
     def build(self, images: Sequence[str]) -> int:
-        """Fetch and build images and print their table."""
+        """Fetch and build images, fetch what `nix run` runs them with, and print their table."""
         attributes = self.packages(images)
-        self.fetch(attributes)
+        self.fetch([*attributes, self.sandbox()])
         print(format_table(self.nix.build(attributes, link=self.project.root / "result")))
         return 0
 
@@ -87,7 +91,7 @@ class Bootstrap:
         """Fetch what builders of both architectures need, copy it to an archive, and print its address."""
         paths: set[str] = set()
         for system in ARCHITECTURE_OF:
-            attributes = self.packages(images, system=system)
+            attributes = [*self.packages(images, system=system), self.sandbox(system=system)]
             if not images:
                 attributes += self.checks(long=True, system=system)
             paths.update(self.fetch(attributes, build=False))
@@ -151,10 +155,11 @@ class Bootstrap:
         return self.nix.build(attributes, link=self.project.roots / "dev-tools")[0]
 
     def venv(self) -> int:
-        """Make .venv and print its path."""
+        """Make .venv and print its path; `.#database`, which tests want, can be run, too."""
         names = ("dev-python", "dev-site")
         attributes = [f"packages.{self.system}.{name}" for name in names]
-        self.fetch(attributes)
+        database = self.packages([f"postgres-{ARCHITECTURE_OF[self.system]}"])
+        self.fetch([*attributes, *database, self.sandbox()])
         python, site = (
             self.nix.build([attribute], link=self.project.roots / name)[0] for attribute, name in zip(attributes, names)
         )
