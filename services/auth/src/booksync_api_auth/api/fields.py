@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from booksync_api_auth.names import check_email, check_username
-from booksync_api_auth.password_rules import check_chosen, check_entered
+from booksync_api_auth.password_rules import check_chosen, check_encodable, check_entered
 
 MAX_AVATAR = 65536
 
@@ -46,4 +46,4 @@ DeviceName = Annotated[str, Field(max_length=200), AfterValidator(check_text)]
 EnteredPassword = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(check_entered)]
 NewPassword = Annotated[SecretStr, Field(max_length=1024), AfterValidator(check_chosen)]
 #: Mangacollec's rules are its own.
-ForeignPassword = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
+ForeignPassword = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(check_encodable)]
