@@ -186,6 +186,7 @@ def test_gate_is_not_closed_for_days() -> None:
     [
         ("30", 30),
         (" 5 ", 5),
+        ("\u00a0" * 9 + "5", 5),
         (None, 60),
         ("", 60),
         ("soon", 60),
@@ -195,6 +196,8 @@ def test_gate_is_not_closed_for_days() -> None:
         ("Wed, 25 Nov 2026 10:00:30", 30),
         ("Wed, 25 Nov 2020 10:00:30 GMT", 0),
         ("Wed, 99 Nov 2026 10:00:30 GMT", 60),
+        ("Wed, 25 Nov 99999999999 10:00:30 GMT", 60),
+        ("Wed, 25 Nov 2026 10:00:30 +99999999999999", 60),
     ],
 )
 def test_retry_after(value: str | None, seconds: float) -> None:

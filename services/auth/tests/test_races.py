@@ -1,12 +1,62 @@
 """What happens at the same time: one profile is the first, one the last, one has a name; and commit before answer."""
 
 import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 from booksync_auth_testing.household import PASSWORD, V1, Household, live_in, problem
+from booksync_auth_testing.mangacollec import Account, run_mangacollec
+from booksync_service_testing.server import execute
+from booksync_service_testing.serving import PATIENCE, wait_for
+
+#: What the others are told when somebody's profile has become the first.
+LOST = (409, "profile_exists")
+
+#: How many in this database wait for a lock.
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+Asking = asyncio.Task[httpx.Response]
+
+
+@asynccontextmanager
+async def hold(url: URL, statement: str) -> AsyncIterator[None]:
+    """Execute a statement, and commit it after the block."""
+    engine = create_async_engine(url, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text(statement))
+            yield
+    finally:
+        await engine.dispose()
+
+
+async def wait_until_stuck(url: URL, *asking: Asking) -> None:
+    """Wait until each request waits for a lock, or has been answered without."""
+    async with asyncio.timeout(PATIENCE):
+        while await execute(url, WAITING) != sum(not task.done() for task in asking):
+            await asyncio.sleep(0.01)
+
+
+async def race(url: URL, *requests: Coroutine[Any, Any, httpx.Response]) -> list[httpx.Response]:
+    """Let no request store a profile before all of them are about to."""
+    async with hold(url, "LOCK TABLE auth.users IN SHARE MODE"):
+        asking = [asyncio.create_task(request) for request in requests]
+        await wait_until_stuck(url, *asking)
+    return await asyncio.gather(*asking)
+
+
+async def log_in(house: Household, account: Account) -> httpx.Response:
+    """Sign in with an account of Mangacollec."""
+    body = {"email": account.email, "password": account.password}
+    return await house.client.post(f"{V1}/auth/mangacollec/login", json=body)
 
 
 async def create(house: Household, number: int) -> httpx.Response:
@@ -15,21 +65,61 @@ async def create(house: Household, number: int) -> httpx.Response:
 
 
 async def test_one_profile_is_the_first(house: Household) -> None:
-    answers = await asyncio.gather(*(create(house, number) for number in range(8)))
-    statuses = sorted(answer.status_code for answer in answers)
-    assert statuses[0] == 201
-    assert set(statuses[1:]) <= {403, 409}
-    for answer in answers:
-        if answer.status_code != 201:
-            assert problem(answer) in {(409, "profile_exists"), (403, "registration_closed")}
+    answers = await race(house.url, *(create(house, number) for number in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
+    assert {problem(answer) for answer in answers if answer.status_code != 201} == {LOST}
     assert await house.query("SELECT count(*) FROM auth.users") == 1
 
 
 async def test_one_profile_is_the_first_also_at_two_replicas(house: Household) -> None:
     async with live_in(house.url) as other:
-        answers = await asyncio.gather(*(create((house, other)[number % 2], number) for number in range(8)))
-    assert sum(answer.status_code == 201 for answer in answers) == 1
+        answers = await race(house.url, *(create((house, other)[number % 2], number) for number in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
     assert await house.query("SELECT count(*) FROM auth.users WHERE role = 'admin'") == 1
+
+
+async def test_one_profile_of_mangacollec_is_the_first(empty_url: URL) -> None:
+    async with run_mangacollec() as site, live_in(empty_url, **site.settings) as house:
+        accounts = [site.add(f"{number}@example.org", PASSWORD) for number in range(3)]
+        answers = await race(empty_url, *(log_in(house, account) for account in accounts))
+        assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+        assert {problem(answer) for answer in answers if answer.status_code != 200} == {LOST}
+        # whoever comes later is told what the rule is
+        assert problem(await log_in(house, site.add("late@example.org", PASSWORD))) == (403, "registration_closed")
+
+
+async def test_first_profile_is_made_while_mangacollec_is_asked(empty_url: URL) -> None:
+    async with run_mangacollec() as site, live_in(empty_url, **site.settings) as house:
+        site.is_answering.clear()
+        asking = asyncio.create_task(log_in(house, site.add("lea@example.org", PASSWORD)))
+        await wait_for(lambda: site.at_once > 0)
+        assert (await create(house, 1)).status_code == 201
+        site.is_answering.set()
+        assert problem(await asking) == LOST
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("UPDATE auth.users SET is_active = false", (403, "account_disabled")),
+        ("UPDATE auth.users SET id_mangacollec = NULL", (403, "registration_closed")),
+        ("DELETE FROM auth.users", (403, "registration_closed")),
+    ],
+)
+async def test_sign_in_at_mangacollec_is_to_the_profile_as_it_is_then(
+    empty_url: URL, statement: str, expected: tuple[int, str]
+) -> None:
+    async with run_mangacollec() as site, live_in(empty_url, **site.settings) as house:
+        await house.add("Ana")
+        lea = await house.add("Léa", by=await house.log_in("Ana"))
+        account = site.add("lea@example.org", PASSWORD)
+        body = {"email": account.email, "password": account.password}
+        linked = await house.client.put(f"{V1}/mangacollec/link", json=body, headers=lea.headers)
+        assert linked.status_code == 200
+        async with hold(empty_url, f"{statement} WHERE id = '{lea.id}'"):
+            asking = asyncio.create_task(log_in(house, account))
+            await wait_until_stuck(empty_url, asking)
+        assert problem(await asking) == expected
 
 
 async def test_open_registration_makes_one_administrator(empty_url: URL) -> None:

@@ -113,6 +113,7 @@ async def test_name_that_was_typed_is_not_stored(house: Household) -> None:
     [
         ("192.168.1.20", "192.168.1.20"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.168.1.20", "192.168.1.20"),
         (None, "unknown"),
     ],
 )

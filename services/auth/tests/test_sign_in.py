@@ -145,3 +145,10 @@ async def test_activity_shows_sign_ins_and_failures(house: Household) -> None:
     rest = await house.client.get(f"{V1}/auth/activity?before={first['next_before']}", headers=ana.headers)
     assert [item["kind"] for item in rest.json()["items"]] == ["profile_created"]
     assert rest.json()["next_before"] is None
+
+
+async def test_activity_ends_on_a_page_that_is_just_full(house: Household) -> None:
+    ana = await house.add("Ana")
+    page = (await house.client.get(f"{V1}/auth/activity?limit=2", headers=ana.headers)).json()
+    assert [item["kind"] for item in page["items"]] == ["login", "profile_created"]
+    assert page["next_before"] is None

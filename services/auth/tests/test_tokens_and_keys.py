@@ -138,3 +138,11 @@ async def test_api_key_that_cannot_be(house: Household, body: dict[str, object],
     ana = await house.add("Ana")
     await make_key(house, ana)
     assert problem(await house.client.post(f"{V1}/api-keys", json=body, headers=ana.headers)) == expected
+
+
+@pytest.mark.parametrize("expires_at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_api_key_that_would_end_out_of_the_calendar(house: Household, expires_at: str) -> None:
+    ana = await house.add("Ana")
+    body = {"name": "scraper", "scopes": ["data:write"], "expires_at": expires_at}
+    answer = await house.client.post(f"{V1}/api-keys", json=body, headers=ana.headers)
+    assert problem(answer) == (422, "validation_failed")

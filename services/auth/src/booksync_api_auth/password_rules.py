@@ -75,19 +75,37 @@ BLOCKED = frozenset(
 )
 
 
-def check_entered(password: SecretStr) -> SecretStr:
-    """Refuse what no password can be, so that it never gets to bcrypt, which would cut it off.
+def is_hashable(password: str) -> bool:
+    """Tell whether bcrypt takes in all of a password: it would cut off the rest."""
+    return len(password.encode()) <= MAX_BYTES and "\0" not in password
+
+
+def check_encodable(password: SecretStr) -> SecretStr:
+    """Refuse what UTF-8 does not have, though JSON can write it.
 
     :raises PydanticCustomError: for pydantic.
     """
-    value = password.get_secret_value()
-    if len(value.encode()) > MAX_BYTES:
-        code, message = "password_too_long", f"A password has at most {MAX_BYTES} bytes."
-        raise PydanticCustomError(code, message)
+    try:
+        password.get_secret_value().encode()
+    except UnicodeEncodeError:
+        code, message = "password_has_surrogate", "A password has no lone surrogate."
+        raise PydanticCustomError(code, message) from None
+    return password
+
+
+def check_entered(password: SecretStr) -> SecretStr:
+    """Refuse what no password can be.
+
+    :raises PydanticCustomError: for pydantic.
+    """
+    value = check_encodable(password).get_secret_value()
+    if is_hashable(value):
+        return password
     if "\0" in value:
         code, message = "password_has_nul", "A password has no NUL character."
         raise PydanticCustomError(code, message)
-    return password
+    code, message = "password_too_long", f"A password has at most {MAX_BYTES} bytes."
+    raise PydanticCustomError(code, message)
 
 
 def check_chosen(password: SecretStr) -> SecretStr:

@@ -16,6 +16,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from booksync_api_auth.password_rules import is_hashable
 from booksync_api_auth.settings import AuthSettings
 from booksync_common.parts import Part
 from booksync_common.problems import ProblemError
@@ -74,19 +75,20 @@ class Hashing:
         return await self._run(lambda: str(self._context.hash(password)))
 
     async def verify(self, password: str, stored: str | None) -> Verdict:
-        """Compare a password with a hash; with none, the same work is done for nothing, so that nobody learns which."""
+        """Compare a password with a hash; with none, the same work is done for nothing, so that nobody learns which.
+
+        One that bcrypt would cut off or not take is wrong, as it has hashed none of those.
+        """
         return await self._run(lambda: self._verify(password, stored))
 
     def _verify(self, password: str, stored: str | None) -> Verdict:
-        if stored is None:
-            self._context.verify(password, self._nobodys_hash)
-            return Verdict(is_right=False)
-        try:
-            is_right, new_hash = self._context.verify_and_update(password, stored)
-        except ValueError:  # a hash that is none of ours: nobody can sign in with it
-            self._context.verify(password, self._nobodys_hash)
-            return Verdict(is_right=False)
-        return Verdict(is_right, new_hash)
+        if stored is not None and is_hashable(password):
+            try:
+                return Verdict(*self._context.verify_and_update(password, stored))
+            except ValueError:
+                pass  # bcrypt takes the password, so it is the hash that is none of ours: nobody can sign in with it
+        self._context.verify("", self._nobodys_hash)
+        return Verdict(is_right=False)
 
     async def _run[T](self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)

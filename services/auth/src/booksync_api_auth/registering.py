@@ -50,18 +50,15 @@ class Registration:
         self._links = links
         self._is_open = settings.registration == "open"
 
-    async def find_rule(self, session: AsyncSession, caller: Identity | None) -> Rule:
-        """Find out by which rule somebody may make a profile.
-
-        :raises ProblemError: 403 registration_closed.
-        """
+    async def find_rule(self, session: AsyncSession, caller: Identity | None) -> Rule | None:
+        """Find out by which rule somebody may make a profile; None where only others may."""
         if not await Users(session).any():
             return "first"
         if caller is not None and caller.user.is_admin:
             return "admin"
         if self._is_open:
             return "open"
-        raise registration_closed()
+        return None
 
     async def register(
         self, new: NewProfile, *, mangacollec: tuple[str, str] | None, caller: Identity | None, origin: Origin
@@ -73,6 +70,8 @@ class Registration:
         """
         async with self._database.session() as session:
             rule = await self.find_rule(session, caller)
+            if rule is None:
+                raise registration_closed()
             if rule != "admin":
                 await RateLimits(session).take_from_address(origin.address)
             await Users(session).refuse_taken(new.username, new.email)
@@ -85,7 +84,7 @@ class Registration:
                 password_hash = await hashing.hash(new.password)
         async with self._database.session() as session:
             return await self.add(
-                session, new, rule=rule, password_hash=password_hash, signed_in=signed_in, caller=caller, origin=origin
+                session, new, rule=rule, password_hash=password_hash, signed_in=signed_in, origin=origin
             )
 
     async def add(
@@ -96,16 +95,15 @@ class Registration:
         rule: Rule,
         password_hash: str | None,
         signed_in: SignedIn | None,
-        caller: Identity | None,
         origin: Origin,
     ) -> User:
-        """Store a profile, unless the rule is another one by now.
+        """Store a profile, unless it would have been the first and is not by now.
 
-        :raises ProblemError: 403, 409.
+        :raises ProblemError: 409.
         """
         roles: dict[Rule, Role] = {"first": "admin", "open": "user", "admin": new.role}
         await Users(session).lock_census()
-        if await self.find_rule(session, caller) != rule:
+        if rule == "first" and await Users(session).any():
             raise ProblemError(409, "profile_exists", "Somebody else has made the first profile at the same time.")
         user = await Users(session).add(
             username=new.username,

@@ -5,12 +5,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from booksync_api_auth.api import ROOT
 from booksync_api_auth.api.errors import ADMIN, VALIDATION
-from booksync_api_auth.api.fields import KeyName
+from booksync_api_auth.api.fields import Instant, KeyName
 from booksync_api_auth.api.schemas import EXAMPLE_ID, EXAMPLE_TIME
 from booksync_api_auth.api_keys import SHOWN, hash_api_key, make_api_key
 from booksync_api_auth.identity import Admin, OriginOf
@@ -42,7 +42,7 @@ class NewKeyBody(BaseModel):
 
     name: KeyName
     scopes: Annotated[set[Scope], Field(min_length=1)]
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 class KeyAnswer(BaseModel):

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from booksync_api_auth.api.fields import Avatar, Email, EnteredPassword, ForeignPassword, NewPassword, Text, Username
+from booksync_api_auth.api.fields import Avatar, Email, ForeignPassword, NewPassword, Text, Username
 from booksync_api_auth.models import Role
 from booksync_api_auth.registering import NewProfile
 
@@ -117,7 +117,7 @@ class ConfirmBody(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"example": {"password": "correct horse battery"}})
 
-    password: EnteredPassword
+    password: ForeignPassword = Field(description="the profile's, or its Mangacollec account's")
 
 
 class PasswordBody(BaseModel):
@@ -129,5 +129,5 @@ class PasswordBody(BaseModel):
         }
     )
 
-    old_password: Annotated[SecretStr, Field(min_length=1, max_length=1024)] | None = None
+    old_password: ForeignPassword | None = None
     new_password: NewPassword

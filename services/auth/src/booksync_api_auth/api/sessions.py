@@ -57,6 +57,6 @@ async def list_activity(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
 ) -> EventPage:
     """Return what happened to the caller's profile."""
-    events = await Events(session).list(caller.user.id, before=before, limit=limit)
-    items = [EventAnswer.model_validate(event) for event in events]
-    return EventPage(items=items, next_before=items[-1].id if len(items) == limit else None)
+    events = await Events(session).list(caller.user.id, before=before, limit=limit + 1)
+    items = [EventAnswer.model_validate(event) for event in events[:limit]]
+    return EventPage(items=items, next_before=items[-1].id if len(events) > limit else None)

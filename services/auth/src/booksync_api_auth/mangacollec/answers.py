@@ -63,10 +63,11 @@ def parse_pause(value: str | None, now: datetime) -> float:
     """Read Retry-After (RFC 9110, section 10.2.3) as seconds."""
     if value is None:
         return DEFAULT_PAUSE
-    if value.strip().isdecimal():
-        return float(value[:9])
+    text = value.strip()
+    if text.isdecimal():
+        return float(text[:9])
     try:
-        until = parsedate_to_datetime(value)
-    except ValueError:
+        until = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
         return DEFAULT_PAUSE
     return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())

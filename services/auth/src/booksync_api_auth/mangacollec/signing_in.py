@@ -10,8 +10,8 @@ from booksync_api_auth.mangacollec.links import Links, LinksOf
 from booksync_api_auth.mangacollec.models import SignedIn
 from booksync_api_auth.models import Issued, Origin, User
 from booksync_api_auth.names import adapt_username
-from booksync_api_auth.refusals import account_disabled
-from booksync_api_auth.registering import NewProfile, Registration, RegistrationOf
+from booksync_api_auth.refusals import account_disabled, registration_closed
+from booksync_api_auth.registering import NewProfile, Registration, RegistrationOf, Rule
 from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.users import Users
 from booksync_common.database import Database, DatabaseOf
@@ -36,11 +36,14 @@ class MangacollecSignIn:
         :raises ProblemError: 403 account_disabled, registration_closed; 409; 422; 429; 502, 503, 504.
         """
         self._issuer.require_keys()
+        async with self._database.session() as session:
+            # before Mangacollec is asked: whoever has made the first profile meanwhile has won a race
+            rule = await self._registration.find_rule(session, None)
         signed_in = await self._links.sign_in(email, password, origin=origin)
         async with self._database.session() as session:
-            user = await Users(session).find_by_mangacollec(signed_in.account.id)
+            user = await Users(session).lock_by_mangacollec(signed_in.account.id)
             if user is None:
-                user = await self._register(session, signed_in, origin=origin)
+                user = await self._register(session, signed_in, rule=rule, origin=origin)
             elif not user.is_active:
                 raise account_disabled()
             else:
@@ -48,15 +51,16 @@ class MangacollecSignIn:
             await Events(session).add("mangacollec_login", user_id=user.id, origin=origin)
             return await self._issuer.begin(session, user, device_name=device_name, origin=origin)
 
-    async def _register(self, session: AsyncSession, signed_in: SignedIn, *, origin: Origin) -> User:
-        rule = await self._registration.find_rule(session, None)
+    async def _register(self, session: AsyncSession, signed_in: SignedIn, *, rule: Rule | None, origin: Origin) -> User:
+        if rule is None:
+            raise registration_closed()
         account = signed_in.account
         new = NewProfile(
             username=await self._find_free_name(session, adapt_username(account.username or "")),
             certify_adult=account.certify_adult is True,
         )
         return await self._registration.add(
-            session, new, rule=rule, password_hash=None, signed_in=signed_in, caller=None, origin=origin
+            session, new, rule=rule, password_hash=None, signed_in=signed_in, origin=origin
         )
 
     async def _find_free_name(self, session: AsyncSession, name: str) -> str:

@@ -39,6 +39,8 @@ def make_address_key(address: str | None) -> str:
         return "unknown"
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:  # of a socket that listens for both
+            return str(parsed.ipv4_mapped)
         return str(ipaddress.ip_network((parsed.packed, 64), strict=False))
     return str(parsed)
 

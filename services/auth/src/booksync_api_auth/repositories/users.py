@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import RowMapping, Select, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
@@ -87,18 +87,23 @@ class Users:
         key = make_key(name)
         return await self._find(or_(USERS.c.username_key == key, USERS.c.email_key == key))
 
-    async def find_by_mangacollec(self, id_mangacollec: UUID) -> User | None:
-        """Find the profile of a Mangacollec account."""
-        return await self._find(USERS.c.id_mangacollec == id_mangacollec)
-
     async def lock(self, user_id: UUID) -> User | None:
         """Find a profile, and let nobody change it until the end of the transaction."""
-        statement = select(*COLUMNS).where(USERS.c.id == user_id).with_for_update()
-        row = (await self._session.execute(statement)).mappings().one_or_none()
-        return None if row is None else parse_user(row)
+        return await self._lock(USERS.c.id == user_id)
+
+    async def lock_by_mangacollec(self, id_mangacollec: UUID) -> User | None:
+        """Do the same for the profile of a Mangacollec account; one that has lost it meanwhile is not found."""
+        return await self._lock(USERS.c.id_mangacollec == id_mangacollec)
 
     async def _find(self, condition: Any) -> User | None:
-        row = (await self._session.execute(select(*COLUMNS).where(condition))).mappings().one_or_none()
+        return await self._read(select(*COLUMNS).where(condition))
+
+    async def _lock(self, condition: Any) -> User | None:
+        # whoever has waited for a row sees it, and whether the condition holds, as it is then
+        return await self._read(select(*COLUMNS).where(condition).with_for_update())
+
+    async def _read(self, statement: Select[Any]) -> User | None:
+        row = (await self._session.execute(statement)).mappings().one_or_none()
         return None if row is None else parse_user(row)
 
     async def refuse_taken(self, username: str, email: str | None) -> None:
