@@ -1,6 +1,7 @@
 """Mangacollec at its worst: whatever it does, the answer comes in seconds, says so, and the site is left alone."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ import pytest_asyncio
 from sqlalchemy.engine import URL
 
 from booksync_api_auth.mangacollec import conversation, part
-from booksync_api_auth.mangacollec.answers import parse_pause
+from booksync_api_auth.mangacollec.answers import TokenAnswer, parse, parse_pause
 from booksync_api_auth.mangacollec.gate import MAX_FAILURES, MAX_PAUSE, REST, Gate
 from booksync_auth_testing.household import V1, Household, live_in, problem
 from booksync_auth_testing.mangacollec import Mangacollec, Mood, run_mangacollec
@@ -202,3 +203,10 @@ def test_gate_is_not_closed_for_days() -> None:
 )
 def test_retry_after(value: str | None, seconds: float) -> None:
     assert parse_pause(value, datetime(2026, 11, 25, 10, tzinfo=UTC)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("token", "is_one"), [("abc-._~+/=", True), ("", False), ("caf\u00e9", False), ("a\r\nb", False), ("a\0", False)]
+)
+def test_token_that_no_header_can_have_is_no_answer(token: str, is_one: bool) -> None:
+    assert (parse(TokenAnswer, json.dumps({"access_token": token}).encode()) is not None) == is_one

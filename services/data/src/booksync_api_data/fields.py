@@ -1,22 +1,20 @@
 """Types of values that come in."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+from booksync_common.fields import check_text
 
 
 def clean_text(value: str) -> str | None:
     """Take the space round a text away; nothing left is no text, so that CSV can say it too.
 
-    :raises ValueError: PostgreSQL stores no NUL.
+    :raises PydanticCustomError: for pydantic; there is a NUL in it.
     """
-    if "\0" in value:
-        message = "a text has no NUL in it"
-        raise ValueError(message)
-    return value.strip() or None
+    return check_text(value).strip() or None
 
 
 def clean_optional(value: str | None) -> str | None:
@@ -38,25 +36,11 @@ def sort_unique[T: (str, UUID)](values: Iterable[T]) -> list[T]:
     return sorted(set(values))
 
 
-def to_utc(value: datetime) -> datetime:
-    """Return the same time in UTC, where PostgreSQL's driver wants to have it.
-
-    :raises ValueError: it is out of the calendar there.
-    """
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        message = "the time is out of range"
-        raise ValueError(message) from None
-
-
 Text20 = Annotated[str | None, Field(max_length=20), AfterValidator(clean_optional)]
 Text50 = Annotated[str | None, Field(max_length=50), AfterValidator(clean_optional)]
 Text200 = Annotated[str | None, Field(max_length=200), AfterValidator(clean_optional)]
 Text5000 = Annotated[str | None, Field(max_length=5000), AfterValidator(clean_optional)]
 Text20000 = Annotated[str | None, Field(max_length=20_000), AfterValidator(clean_optional)]
-
-Instant = Annotated[AwareDatetime, AfterValidator(to_utc)]
 
 #: In a query: up to 500 ids.
 Ids = Annotated[list[UUID], BeforeValidator(split_commas), Field(max_length=500)]

@@ -16,7 +16,7 @@ from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, or_, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from booksync_api_data.cursors import MAX_LENGTH, build_cursor, parse_cursor
-from booksync_api_data.fields import Instant
+from booksync_common.fields import Instant
 
 Limit = Annotated[int, Field(ge=1, le=500)]
 Cursor = Annotated[str, StringConstraints(max_length=MAX_LENGTH)]

@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 
 from booksync_api_auth.api import ROOT
 from booksync_api_auth.api.errors import ADMIN, VALIDATION
-from booksync_api_auth.api.fields import Instant, KeyName
+from booksync_api_auth.api.fields import KeyName
 from booksync_api_auth.api.schemas import EXAMPLE_ID, EXAMPLE_TIME
 from booksync_api_auth.api_keys import SHOWN, hash_api_key, make_api_key
 from booksync_api_auth.identity import Admin, OriginOf
@@ -18,6 +18,7 @@ from booksync_api_auth.models import Scope
 from booksync_api_auth.repositories.api_keys import ApiKeys
 from booksync_api_auth.repositories.events import Events
 from booksync_common.database import Session
+from booksync_common.fields import Instant
 from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
 

@@ -3,9 +3,10 @@
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 #: s; what tokens have when they do not say.
 DEFAULT_LIFETIME = 7200
@@ -13,12 +14,21 @@ DEFAULT_PAUSE = 60.0
 MAX_TOKEN = 8192
 
 
+def _check_token(value: SecretStr) -> SecretStr:
+    """Refuse what cannot be in a header, and no token may have (RFC 6749, appendix A.12)."""
+    text = value.get_secret_value()
+    if not (text.isascii() and text.isprintable()):
+        message = "a token is of printable ASCII characters"
+        raise ValueError(message)
+    return value
+
+
 class TokenAnswer(BaseModel):
     """RFC 6749, section 5.1."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    access_token: SecretStr = Field(min_length=1, max_length=MAX_TOKEN)
+    access_token: Annotated[SecretStr, AfterValidator(_check_token)] = Field(min_length=1, max_length=MAX_TOKEN)
     refresh_token: SecretStr | None = Field(default=None, max_length=MAX_TOKEN)
     expires_in: int | None = Field(default=None, ge=0, le=10**9)
     scope: str | None = None

@@ -7,11 +7,12 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from sqlalchemy import ColumnElement, Select, or_, select
 
-from booksync_api_data.fields import Ids, Instant, Search, split_commas
+from booksync_api_data.fields import Ids, Search, split_commas
 from booksync_api_data.listing import Listing, PageQuery
 from booksync_api_data.personal.models import FactName, Tag
 from booksync_api_data.personal.repository import SHOWN
 from booksync_api_data.tables import USER_VOLUME
+from booksync_common.fields import Instant
 
 Names = Annotated[list[FactName], BeforeValidator(split_commas)]
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]

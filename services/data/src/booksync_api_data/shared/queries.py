@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from sqlalchemy import ColumnElement, Select, or_, select
 
-from booksync_api_data.fields import Ids, Instant, Search, split_commas
+from booksync_api_data.fields import Ids, Search, split_commas
 from booksync_api_data.listing import Listing, PageQuery
 from booksync_api_data.shared.models import FieldName, VolumeFacts
 from booksync_api_data.shared.repository import IS_THERE, SHOWN
 from booksync_api_data.tables import VOLUME_EXTRA
+from booksync_common.fields import Instant
 
 Names = Annotated[list[FieldName], BeforeValidator(split_commas)]
 Sort = Literal[
