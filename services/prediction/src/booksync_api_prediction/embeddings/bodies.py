@@ -45,7 +45,7 @@ class ItemFields(BaseModel):
     publisher: NamedOrName | None = None
     type: NamedOrName | None = Field(default=None, description="Manga, Manhwa, BD …")
     synopsis: str = Field(default="", max_length=50_000, description="HTML or text")
-    adult: bool = False
+    adult: bool = Field(default=False, description="a series' covers its volumes")
     lang: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,5})?$", examples=["fr"])
 
 
@@ -95,7 +95,7 @@ class Embedding(BaseModel):
     authors: list[str]
     publisher: str | None
     type: str | None
-    adult: bool
+    adult: bool = Field(description="its own; a series' covers its volumes")
     lang: str | None
     model: str
     dimension: int

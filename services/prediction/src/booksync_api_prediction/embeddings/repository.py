@@ -4,7 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    and_,
+    delete,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -14,6 +26,13 @@ from booksync_api_prediction.tables import EMBEDDINGS
 from booksync_api_prediction.texts import TEXT_VERSION
 
 Connection = AsyncSession | AsyncConnection
+
+# SQLAlchemy copies every column for an alias
+_SERIES = EMBEDDINGS.alias("series")
+# the kind as its index has it, not as a parameter, which PostgreSQL could not compare with that
+_ADULT_SERIES = select(_SERIES.c.item_id, _SERIES.c.model).where(
+    _SERIES.c.adult, _SERIES.c.kind == literal_column("'series'")
+)
 
 _KEY = ("kind", "item_id", "model")
 _GIVEN = frozenset({"id", "created_at", "updated_at", *_KEY})
@@ -176,8 +195,15 @@ async def count_rows(connection: Connection, *, adult: bool) -> Sequence[RowMapp
 
 
 def is_for(*, adult: bool) -> ColumnElement[bool]:
-    """Leave out what is for adults, unless it may be shown."""
-    return literal(value=True) if adult else EMBEDDINGS.c.adult.is_(False)
+    """Leave out what is for adults, itself or as a volume of such a series, unless it may be shown.
+
+    Looked up, not stored with the volumes: they may come before their series, and a series may be found to be for all.
+    """
+    if adult:
+        return literal(value=True)
+    # hashed once a statement, and a filter: a join might keep PostgreSQL from the order in which HNSW finds rows
+    series = tuple_(func.coalesce(EMBEDDINGS.c.series_id, EMBEDDINGS.c.item_id), EMBEDDINGS.c.model)
+    return and_(EMBEDDINGS.c.adult.is_(False), series.not_in(_ADULT_SERIES))
 
 
 def _is_item(kind: Kind, item_id: UUID) -> ColumnElement[bool]:
