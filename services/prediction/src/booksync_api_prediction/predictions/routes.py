@@ -1,6 +1,6 @@
 """Addresses of what to read next."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -146,8 +146,8 @@ def _read_place(cursor: str) -> tuple[datetime, UUID]:
     time, key = read_cursor(cursor, 2)
     try:
         place = datetime.fromisoformat(time), UUID(key)
-    except ValueError:
+        if place[0].tzinfo is None:
+            raise refuse_cursor()
+        return place[0].astimezone(UTC), place[1]
+    except (ValueError, OverflowError):
         raise refuse_cursor() from None
-    if place[0].tzinfo is None:
-        raise refuse_cursor()
-    return place
