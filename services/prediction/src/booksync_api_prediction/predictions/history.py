@@ -41,6 +41,7 @@ async def add(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> Seque
 async def find_recent(session: AsyncSession, user_id: UUID) -> Sequence[RowMapping]:
     """Return a user's suggestions, the newest first."""
     columns = [
+        RECOMMENDATIONS.c.created_at,
         RECOMMENDATIONS.c.item_id,
         RECOMMENDATIONS.c.series_id,
         RECOMMENDATIONS.c.number,

@@ -68,7 +68,7 @@ async def choose(session: AsyncSession, moment: Moment) -> Choice:
 
     :raises ProblemError: 404, when there is nothing to choose from: the code says why.
     """
-    read = [*moment.outcomes.read, *moment.shelf.read]
+    read = [*moment.shelf.recall(moment.outcomes.read), *moment.shelf.read]
     knowledge = await learn(session, [*moment.shelf.pile, *read[:LOOKED_UP]], model=moment.model)
     pile = [knowledge.complete(volume) for volume in moment.shelf.pile]
     read = [knowledge.complete(volume) for volume in read]
@@ -104,7 +104,7 @@ def find_candidates(pile: Sequence[Volume], read: Sequence[Volume], moment: Mome
     visible = [volume for volume in pile if moment.may_see(volume)]
     if not visible:
         raise ProblemError(404, "empty_pile", "There is nothing in the pile.")
-    candidates = find_next(visible, read, is_complete=moment.shelf.is_complete)
+    candidates = find_next(visible, read, is_complete=moment.shelf.is_all(read))
     if not candidates:
         raise ProblemError(404, "all_read", "Everything in the pile is read.")
     # after the choice of each series' next volume: without it, the one after it does not come next
