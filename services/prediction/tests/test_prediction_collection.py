@@ -1,5 +1,6 @@
 """The pile from Mangacollec: fetched with the Auth API's token, kept for minutes, read however dirty it is."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -64,9 +65,61 @@ async def test_what_the_collection_names_is_embedded_in_the_background() -> None
         assert await house.count("embeddings") == 7
         assert await house.count("embeddings", "adult") == 2
         assert await house.count("embeddings", f"title = 'Mieux su' AND item_id = '{kept}'") == 1
+        # the one for adults, which is no reason to look again
         answer = await ask(house, user)
-        assert (answer["unknown"], answer["notices"]) == (0, ["repeated"])
+        assert (answer["unknown"], answer["notices"]) == (1, ["repeated"])
         assert await house.count("jobs") == 1
+
+
+async def test_volume_that_feedback_says_is_read_leads_to_the_next_of_its_edition() -> None:
+    async with linked() as (house, _site, user, collection):
+        funny = collection.add_series("Les Farceurs", "Comédie", volumes=3)
+        collection.add_series("L'Adieu", "Drame", volumes=2)
+        first = await ask(house, user, mood="joyeux")
+        assert first["suggested_volume_id"] == str(funny[0])
+        address = f"/predictions/{first['prediction_id']}/feedback"
+        assert (await house.client.patch(address, json={"status": "read"}, headers=user)).status_code == 200
+        second = await ask(house, user, mood="joyeux")
+        assert second["suggested_volume_id"] == str(funny[1])
+        assert "Vous avez lu le tome 1 : voici la suite." in second["reasoning"]
+        # as where the request says it
+        third = await ask(house, user, mood="joyeux", read=[str(funny[1])])
+        assert third["suggested_volume_id"] == str(funny[2])
+
+
+async def test_length_is_claimed_where_the_site_counts_the_volumes() -> None:
+    async with linked() as (house, _site, user, collection):
+        collection.add_series("Les Farceurs", volumes=2)
+        answers = [{"question": "longueur", "answer": "courte"}]
+        assert "La série compte" not in (await ask(house, user, qcm_answers=answers))["reasoning"]
+        collection.document["editions"][0]["volumes_count"] = 3
+        house.serving.app.state.parts["collections"].forget(house.user_id(user))
+        answer = await ask(house, user, qcm_answers=answers)
+        assert "La série compte 3 tomes, comme vous le souhaitez." in answer["reasoning"]
+
+
+async def test_halves_of_characters_are_left_out() -> None:
+    async with linked() as (house, _site, user, collection):
+        collection.add_series("Farceurs \ud83d", "Com\udc00édie", volumes=1)
+        assert (await ask(house, user))["title"] == "Farceurs"
+
+        async def is_done() -> bool:
+            return await house.count("jobs", "status = 'done'") == 1
+
+        await wait_until(is_done)
+        assert await house.count("embeddings", "kind_names = '{Comédie}'") == 2
+
+
+async def test_hang_is_not_waited_for_in_turn() -> None:
+    async with linked() as (house, site, user, collection):
+        collection.add_series("Les Farceurs", volumes=2)
+        site.misbehaviour = Response("no", 500)
+        site.seconds = 0.3
+        await asyncio.gather(*(ask(house, user, 502) for _ in range(5)))
+        assert site.questions == 1
+        # and it is asked again by who comes later
+        await ask(house, user, 502)
+        assert site.questions == 2
 
 
 async def test_adult_series_of_the_collection_is_hidden() -> None:
@@ -146,6 +199,15 @@ def test_read_editions_are_read() -> None:
     parsed = parse_collection(collection.document)
     assert parsed.pile == []
     assert {entry.volume.id for entry in parsed.read} == set(ids)
+
+
+def test_read_edition_without_an_id_reads_no_volume() -> None:
+    collection = FakeCollection()
+    collection.add_series("Sans édition", volumes=2)
+    for volume in collection.document["volumes"]:
+        volume["edition_id"] = None
+    collection.document["read_editions"].append({"edition_id": None, "created_at": "2026-02-01T00:00:00.000Z"})
+    assert len(parse_collection(collection.document).pile) == 2
 
 
 def test_latest_read_comes_first_and_facts_are_joined() -> None:

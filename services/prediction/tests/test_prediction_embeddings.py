@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
+from booksync_api_prediction.cursors import write_cursor
+from booksync_api_prediction.embeddings.routes import DIRECT_ITEMS
 from booksync_prediction_testing.encoder import make_vector
 from booksync_prediction_testing.service import V1, House, open_house
 
@@ -78,6 +80,27 @@ async def test_bulk_answers_for_each_in_order(house: House) -> None:
     assert stored.json()["title"] == "Un, autrement"
 
 
+@pytest.mark.parametrize("count", [1, DIRECT_ITEMS + 1])
+async def test_nul_is_left_out(house: House, count: int) -> None:
+    title = str(uuid4())
+    named = {"name": "\0Dra\0me"}
+    facts = {"kinds": [named, "Dra\0me"], "authors": [named], "publisher": named, "type": named, "synopsis": "\0"}
+    items = [{"kind": "volume", "id": str(uuid4()), "title": f"{title}\0", **facts} for _ in range(count)]
+    answer = await house.client.post(f"{V1}/embeddings/bulk", json={"items": items}, headers=house.machine)
+    assert answer.status_code == (200 if count == 1 else 202), answer.text
+    if count > 1:
+        assert (await house.wait_for_job(answer.headers["location"]))["status"] == "done"
+    condition = f"title = '{title}' AND kind_names = '{{Drame}}' AND type_name = 'Drame' AND publisher_name = 'Drame'"
+    assert await house.count("embeddings", condition) == count
+
+
+async def test_half_of_a_character_is_refused(house: House) -> None:
+    body = b'{"title": "\\ud83d"}'
+    headers = house.machine | {"Content-Type": "application/json"}
+    answer = await house.client.put(address("volume", uuid4()), content=body, headers=headers)
+    assert answer.status_code == 422
+
+
 async def test_bulk_is_refused_as_a_whole(house: House) -> None:
     items = [{"kind": "series", "id": str(uuid4()), "title": "Un"}, {"kind": "volume", "id": str(uuid4())}]
     before = await house.count("embeddings")
@@ -130,7 +153,17 @@ async def test_pages_show_everything_once(house: House) -> None:
     assert set(found) == written
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "WyJ2b2x1bWUiLCAieCJd", "é"])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        "W10",
+        "WyJ2b2x1bWUiLCAieCJd",
+        "é",
+        write_cursor(["film", str(UUID(int=1))]),
+        write_cursor(["\0", str(UUID(int=1))]),
+    ],
+)
 async def test_foreign_cursor_is_refused(house: House, cursor: str) -> None:
     answer = await house.client.get(f"{V1}/embeddings", params={"cursor": cursor}, headers=house.sign_in())
     assert (answer.status_code, answer.json()["code"]) == (422, "cursor_invalid")
@@ -168,6 +201,7 @@ async def test_writing_is_for_machines_and_administrators(house: House) -> None:
         {"number": 2**31},
         {"kinds": [{"id": "x", "name": "y"}]},
         {"kinds": [""]},
+        {"kinds": ["\0"]},
         {"lang": "french, mostly"},
         {"unknown": 1},
     ],

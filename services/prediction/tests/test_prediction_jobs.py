@@ -9,9 +9,11 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 from sqlalchemy.engine import URL
 
 from booksync_api_prediction.jobs import repository, runner
+from booksync_common.problems import unavailable
 from booksync_prediction_testing.encoder import WordEncoder
 from booksync_prediction_testing.service import SECRET, V1, House, open_house, wait_until
 from booksync_service_testing import processes
@@ -118,6 +120,47 @@ async def test_cancel_ends_what_waits_at_once_and_what_runs_after_its_step() -> 
         assert await house.count("embeddings") < 100
         # finished is finished
         assert (await house.client.delete(running, headers=house.machine)).json()["status"] == "cancelled"
+
+
+async def test_job_that_waits_leaves_nothing_when_it_is_cancelled() -> None:
+    async with open_house() as house:
+        house.encoder.gate = threading.Event()
+        running, waiting = await begin_bulk(house, make_items(65)), await begin_bulk(house, make_items(70))
+        await wait_for(lambda: bool(house.encoder.threads))
+        assert (await house.client.delete(waiting, headers=house.machine)).json()["status"] == "cancelled"
+        assert await house.count("job_items") == 65
+        house.encoder.gate.set()
+        assert (await house.wait_for_job(running))["status"] == "done"
+
+
+@pytest.mark.parametrize("code", ["model_unavailable", "encoder_busy"])
+async def test_job_that_waits_for_the_model_can_be_cancelled(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    async with open_house() as house:
+        asked = asyncio.Event()
+
+        async def refuse(_texts: Sequence[str]) -> list[list[float]]:
+            asked.set()
+            raise unavailable(code, "Not now.")
+
+        monkeypatch.setattr(house.serving.app.state.parts["model"], "encode", refuse)
+        address = await begin_bulk(house, make_items(65))
+        await asked.wait()
+        await house.client.delete(address, headers=house.machine)
+        async with asyncio.timeout(30):
+            assert (await house.wait_for_job(address))["status"] == "cancelled"
+
+
+async def test_job_that_a_replica_has_no_model_for_is_done_by_another() -> None:
+    async with open_house() as house:
+        house.serving.app.state.parts["model"]._encoder = None
+        address = await begin_bulk(house, make_items(65))
+
+        async def is_begun() -> bool:
+            return await house.count("jobs", "started_at IS NOT NULL") == 1
+
+        await wait_until(is_begun)
+        async with open_house(house.url) as other, asyncio.timeout(40):
+            assert (await other.wait_for_job(address))["status"] == "done"
 
 
 async def test_failure_is_told_without_its_message() -> None:

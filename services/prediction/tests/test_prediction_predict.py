@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
+from booksync_api_prediction.cursors import write_cursor
 from booksync_prediction_testing.service import V1, House, open_house
 from booksync_service_testing.server import execute
 
@@ -104,6 +105,21 @@ async def test_asking_again_gives_another_one_and_in_the_end_says_that_it_repeat
     assert third["suggested_volume_id"] == str(shelf.funny[0])
 
 
+async def test_all_that_the_last_five_predictions_showed_is_repeated(shelf: Shelf) -> None:
+    user = shelf.house.sign_in()
+    # volumes that nobody knows, two a prediction: those that were not shown come first
+    pile = [uuid4() for _ in range(12)]
+    shown: list[str] = []
+    for _ in range(5):
+        answer = await shelf.ask(user, pile=pile, limit=2)
+        assert answer["notices"] == ["not_embedded"]
+        shown += [answer["suggested_volume_id"], answer["alternatives"][0]["volume_id"]]
+    assert len(set(shown)) == 10
+    sixth = await shelf.ask(user, pile=pile, limit=2)
+    left = {sixth["suggested_volume_id"], sixth["alternatives"][0]["volume_id"]}
+    assert left == {str(key) for key in pile} - set(shown)
+
+
 async def test_next_volume_comes_after_what_was_read(shelf: Shelf) -> None:
     answer = await shelf.ask(mood="joyeux", read=[str(key) for key in shelf.funny[:2]])
     assert answer["suggested_volume_id"] == str(shelf.funny[2])
@@ -121,6 +137,11 @@ async def test_volume_whose_predecessor_is_missing_comes_last(shelf: Shelf) -> N
     assert answer["suggested_volume_id"] == str(shelf.sad[0])
     assert [item["volume_id"] for item in answer["alternatives"]] == [str(shelf.funny[4])]
     assert answer["alternatives"][0]["confidence"] <= answer["confidence"]
+
+
+async def test_volumes_that_nobody_knows_make_no_gap(shelf: Shelf) -> None:
+    answer = await shelf.ask(mood="joyeux", pile=[shelf.funny[2], shelf.sad[0]], read=[str(uuid4())])
+    assert answer["suggested_volume_id"] == str(shelf.funny[2])
 
 
 async def test_taste_decides_without_a_mood(shelf: Shelf) -> None:
@@ -145,6 +166,14 @@ async def test_feedback_changes_what_comes_later(shelf: Shelf) -> None:
     await give_feedback(shelf, user, second, status="dismissed", rating=0)
     third = await shelf.ask(user, mood="joyeux")
     assert third["suggested_volume_id"] == str(shelf.sad[0])
+
+
+async def test_series_is_liked_when_it_is_rated_so(shelf: Shelf) -> None:
+    user = shelf.house.sign_in()
+    await give_feedback(shelf, user, await shelf.ask(user, mood="joyeux"), status="read")
+    answer = await shelf.ask(user, mood="joyeux")
+    assert answer["suggested_volume_id"] == str(shelf.funny[1])
+    assert "aimé" not in answer["reasoning"]
 
 
 async def test_rating_alone_moves_the_confidence(shelf: Shelf) -> None:
@@ -193,10 +222,10 @@ async def test_pile_may_bring_its_own_facts(shelf: Shelf) -> None:
     assert "Sport : cela va avec une humeur énergique." in answer.json()["reasoning"]
 
 
-async def test_length_is_answered_with_the_number_of_volumes(shelf: Shelf) -> None:
+async def test_length_that_nobody_has_counted_is_not_claimed(shelf: Shelf) -> None:
     answers = [{"question": "longueur", "answer": "courte"}]
     answer = await shelf.ask(qcm_answers=answers, pile=shelf.funny)
-    assert "La série compte 5 tomes, comme vous le souhaitez." in answer["reasoning"]
+    assert "La série compte" not in answer["reasoning"]
 
 
 async def test_both_roots_are_served(shelf: Shelf) -> None:
@@ -227,6 +256,9 @@ async def test_history_is_newest_first_in_pages_and_private(shelf: Shelf) -> Non
     assert (other.status_code, other.json()["code"]) == (403, "forbidden")
     assert len((await shelf.house.client.get(f"{V1}/predictions/{user_id}", headers=admin)).json()["items"]) == 5
     wrong = await shelf.house.client.get(f"{V1}/predictions/{user_id}?cursor=WyJhIiwiYiJd", headers=user)
+    assert wrong.json()["code"] == "cursor_invalid"
+    early = write_cursor(["0001-01-01T00:00:00+14:00", str(uuid4())])
+    wrong = await shelf.house.client.get(f"{V1}/predictions/{user_id}?cursor={early}", headers=user)
     assert wrong.json()["code"] == "cursor_invalid"
 
 

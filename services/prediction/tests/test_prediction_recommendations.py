@@ -100,6 +100,11 @@ async def test_adult_series_are_for_those_who_may_see_them(library: Library) -> 
     assert "interdite" not in str(hidden)
 
 
+async def test_nul_in_a_name_is_left_out(library: Library) -> None:
+    answer = await library.ask(library.house.sign_in(), kinds=["spo\0rt"], limit=50)
+    assert set(ids(answer)) == set(library.series["match"])
+
+
 async def test_least_similarity_and_kinds_are_filters(library: Library) -> None:
     body = {"read": [str(library.series["mer"][0])], "limit": 50}
     close = await library.ask(library.house.sign_in(), min_similarity=0.8, **body)

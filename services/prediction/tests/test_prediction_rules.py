@@ -110,6 +110,12 @@ def test_missing_volume_before_it_is_a_gap(owned: list[int], read: list[int], is
     assert (candidate.volume.number, candidate.has_gap) == (min(owned), has_gap)
 
 
+def test_volume_of_an_unknown_edition_was_read_in_any() -> None:
+    read = [volume(2)]
+    (candidate,) = find_next([volume(3, edition=1)], read, is_complete=True)
+    assert (candidate.last_read, candidate.has_gap) == (2, False)
+
+
 def test_of_two_editions_the_one_that_was_begun_goes_on() -> None:
     owned = [volume(1, edition=1), volume(2, edition=1), volume(3, edition=2)]
     read = [volume(2, edition=2), volume(1, edition=2)]

@@ -51,6 +51,18 @@ def test_defaults_are_the_guides(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.device == "cpu"
 
 
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_starts_without_a_secret_key_and_says_so(monkeypatch: pytest.MonkeyPatch, environment: str) -> None:
+    settings = load(monkeypatch, APP_ENV=environment, DATABASE_URL=ADDRESS)
+    assert [finding.variable for finding in settings.findings()] == ["APP_SECRET_KEY"]
+
+
+@pytest.mark.parametrize("key", ["your-app-secret-key", "tooshort"])
+def test_production_refuses_a_sample_or_short_key(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    with pytest.raises(ConfigurationError, match="APP_SECRET_KEY"):
+        load(monkeypatch, APP_ENV="production", DATABASE_URL=ADDRESS, APP_SECRET_KEY=key)
+
+
 @pytest.mark.parametrize(
     ("model", "path"),
     [

@@ -130,6 +130,14 @@ async def test_adult_series_are_not_shown_and_not_counted(library: Library) -> N
     assert str(library.series["adulte"]) not in search.text
 
 
+@pytest.mark.parametrize("name", ["kinds", "types", "publisher"])
+async def test_nul_in_a_name_is_left_out(library: Library, name: str) -> None:
+    value = {"kinds": "Cuisine", "types": "Manga", "publisher": "Quai"}[name]
+    for sent, is_found in ((f"\0{value}", True), ("\0", False)):
+        query: dict[str, Any] = {"min_similarity": 0, name: sent}
+        assert bool((await library.ask("phare", **query))["items"]) == is_found
+
+
 async def test_filters(library: Library) -> None:
     assert ids(await library.ask("phare", min_similarity=0, kinds="CUISINE")) == [library.series["cuisine"]]
     assert ids(await library.ask("phare", min_similarity=0, publisher="quai")) == [library.series["longue"]]

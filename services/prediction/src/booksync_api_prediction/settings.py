@@ -1,11 +1,13 @@
 """What the operator of the Prediction API decides."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from pydantic import AnyHttpUrl, Field
 
 from booksync_common.auth_client import AuthClientSettings
+from booksync_common.settings import Finding, check_key
 
 #: pgvector's limit of an indexed column of type vector.
 MAX_DIMENSION = 2000
@@ -28,6 +30,12 @@ class PredictionSettings(AuthClientSettings):
     mangacollec_base_url: AnyHttpUrl = AnyHttpUrl("https://api.mangacollec.com")
     #: Vectors from which on an index answers: below, each is compared, which misses nothing.
     hnsw_min_rows: int = Field(default=20_000, ge=1)
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is missing or unsafe."""
+        yield from super().findings()
+        missing = "machines embed with keys that the Auth API issues"
+        yield from check_key("APP_SECRET_KEY", self.app_secret_key, missing=missing, required=False)
 
     @property
     def model_name(self) -> str:

@@ -62,6 +62,13 @@ EMBEDDINGS = Table(
     CheckConstraint("kind IN ('series', 'volume')", name="kind"),
 )
 Index(None, EMBEDDINGS.c.model, EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id)
+# few, and each search asks which volumes they cover
+Index(
+    "ix_embeddings_adult_series",
+    EMBEDDINGS.c.item_id,
+    EMBEDDINGS.c.model,
+    postgresql_where=text("adult AND kind = 'series'"),
+)
 
 #: What a user was told to read (`prediction`), or to look for (`recommendation`), and what came of it.
 RECOMMENDATIONS = Table(

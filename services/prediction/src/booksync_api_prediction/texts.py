@@ -9,8 +9,10 @@ from html.parser import HTMLParser
 TEXT_VERSION = 1
 
 _SPACE = re.compile(r"\s+")
-# what PostgreSQL's text cannot hold, and what no reader sees
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\ufeff]")
+# what PostgreSQL's text cannot hold: NUL, and halves of characters
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# these, and what no reader sees
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\ufeff\ud800-\udfff]")
 _SILENT = frozenset({"script", "style", "template", "head"})
 
 
@@ -34,6 +36,11 @@ class _Stripper(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self._silent:
             self.pieces.append(data)
+
+
+def drop_unstorable(value: str) -> str:
+    """Remove what PostgreSQL has no place for, and nothing else."""
+    return _UNSTORABLE.sub("", value)
 
 
 def clean(value: str) -> str:

@@ -7,6 +7,7 @@ longer than that while no new one can be had.
 import asyncio
 import json
 import logging
+import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Collections(Part):
         self._client: httpx.AsyncClient | None = None
         self._known: OrderedDict[UUID, _Known] = OrderedDict()
         self._locks: dict[UUID, asyncio.Lock] = {}
+        self._failed: dict[UUID, tuple[float, int]] = {}  # when (s, monotonic), and with which status
 
     async def start(self) -> None:
         """Make the client."""
@@ -73,6 +75,7 @@ class Collections(Part):
     def forget(self, user_id: UUID) -> None:
         """Drop what is kept of a user."""
         self._known.pop(user_id, None)
+        self._failed.pop(user_id, None)
 
     async def find(self, user_id: UUID, token: str) -> Collection | None:
         """Return a user's collection; None when the user has no link to Mangacollec.
@@ -80,6 +83,7 @@ class Collections(Part):
         :param token: the user's, of the Auth API.
         :raises ProblemError: 502 `mangacollec_unavailable` or 504, when it cannot be had, and none is kept.
         """
+        begun = time.monotonic()
         lock = self._locks.setdefault(user_id, asyncio.Lock())
         async with lock:
             now = time.monotonic()
@@ -87,7 +91,7 @@ class Collections(Part):
             if known is not None and now - known.asked < FRESH:
                 return known.collection
             try:
-                collection = await self._fetch(token)
+                collection = await self._fetch_unless_failed(user_id, token, begun)
             except ProblemError as problem:
                 if known is None or now - known.asked > KEPT:
                     raise
@@ -101,6 +105,17 @@ class Collections(Part):
             while len(self._known) > CAPACITY:
                 self._known.popitem(last=False)
             return collection
+
+    async def _fetch_unless_failed(self, user_id: UUID, token: str, begun: float) -> Collection | None:
+        """Fetch, unless that has failed for another request since this one began: a hang is not waited for in turn."""
+        failed_at, status = self._failed.get(user_id, (-math.inf, 0))
+        if failed_at >= begun:
+            raise _unavailable(status)
+        try:
+            return await self._fetch(token)
+        except ProblemError as problem:
+            self._failed[user_id] = time.monotonic(), problem.status
+            raise
 
     async def _fetch(self, token: str) -> Collection | None:
         try:

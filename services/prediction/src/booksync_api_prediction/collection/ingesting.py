@@ -24,7 +24,7 @@ async def embed_missing(collection: Collection, *, model: str, database: Databas
         known = await repository.find_known(session, model, list(items))
     missing = [item.model_dump(mode="json") for key, item in items.items() if key not in known]
     if missing:
-        await jobs.enqueue(database, "bulk", items=missing[:LIMIT], once=True)
+        await jobs.enqueue(database, "bulk", {"only_missing": True}, items=missing[:LIMIT], once=True)
 
 
 def list_items(collection: Collection) -> Iterator[Item]:

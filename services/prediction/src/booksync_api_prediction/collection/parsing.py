@@ -50,7 +50,9 @@ def parse_collection(document: object) -> Collection:
     volumes = _read_volumes(document)
     owned = {key for record in _records(document, "possessions") if (key := _id(record, "volume_id"))}
     times: dict[UUID, str] = {}
-    editions = {_id(record, "edition_id"): _time(record) for record in _records(document, "read_editions")}
+    editions = {
+        key: _time(record) for record in _records(document, "read_editions") if (key := _id(record, "edition_id"))
+    }
     for key, entry in volumes.items():
         if entry.volume.edition_id in editions:
             times[key] = editions[entry.volume.edition_id]
@@ -92,6 +94,7 @@ def _read_volumes(document: Record) -> dict[UUID, Collected]:
             kinds=tuple(kinds[kind] for kind in _ids(work.get("kinds_ids")) if kind in kinds),
             adult=work.get("adult_content") is True,
             series_length=max(counted or 0, lengths.get(edition_id, 0)) or None if edition_id else None,
+            is_counted=bool(counted),
         )
         found[key] = Collected(
             volume,

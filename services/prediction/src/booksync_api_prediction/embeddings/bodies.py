@@ -4,15 +4,19 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from booksync_api_prediction.texts import drop_unstorable
 
 Kind = Literal["series", "volume"]
 
 #: PostgreSQL's integer; a library has no such volume, but an address may.
 MAX_INTEGER = 2**31 - 1
 
-#: As it came: what a job stores is what a request has said, and is cleaned once, when it is embedded.
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+# all else stays as it came: what a job stores is what a request has said, and is cleaned once, when it is embedded
+_STORABLE = BeforeValidator(lambda value: drop_unstorable(value) if isinstance(value, str) else value)
+
+Name = Annotated[str, Field(min_length=1, max_length=200), _STORABLE]
 
 
 class Named(BaseModel):
@@ -37,15 +41,15 @@ class ItemFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str = Field(default="", max_length=500)
+    title: Annotated[str, Field(max_length=500), _STORABLE] = ""
     series_id: UUID | None = Field(default=None, description="of a volume; a series is its own")
     number: int | None = Field(default=None, ge=0, le=MAX_INTEGER, description="of a volume in its series")
     kinds: list[NamedOrName] = Field(default=[], max_length=50, description="genres, the most telling first")
     authors: list[NamedOrName] = Field(default=[], max_length=50)
     publisher: NamedOrName | None = None
     type: NamedOrName | None = Field(default=None, description="Manga, Manhwa, BD …")
-    synopsis: str = Field(default="", max_length=50_000, description="HTML or text")
-    adult: bool = False
+    synopsis: Annotated[str, Field(max_length=50_000, description="HTML or text"), _STORABLE] = ""
+    adult: bool = Field(default=False, description="a series' covers its volumes")
     lang: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,5})?$", examples=["fr"])
 
 
@@ -95,7 +99,7 @@ class Embedding(BaseModel):
     authors: list[str]
     publisher: str | None
     type: str | None
-    adult: bool
+    adult: bool = Field(description="its own; a series' covers its volumes")
     lang: str | None
     model: str
     dimension: int

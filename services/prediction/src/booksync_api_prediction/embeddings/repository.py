@@ -4,7 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    and_,
+    delete,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -14,6 +26,13 @@ from booksync_api_prediction.tables import EMBEDDINGS
 from booksync_api_prediction.texts import TEXT_VERSION
 
 Connection = AsyncSession | AsyncConnection
+
+# SQLAlchemy copies every column for an alias
+_SERIES = EMBEDDINGS.alias("series")
+# the kind as its index has it, not as a parameter, which PostgreSQL could not compare with that
+_ADULT_SERIES = select(_SERIES.c.item_id, _SERIES.c.model).where(
+    _SERIES.c.adult, _SERIES.c.kind == literal_column("'series'")
+)
 
 _KEY = ("kind", "item_id", "model")
 _GIVEN = frozenset({"id", "created_at", "updated_at", *_KEY})
@@ -40,34 +59,48 @@ async def find_known(connection: Connection, model: str, items: Sequence[tuple[K
     return {(kind, item_id) for kind, item_id in await connection.execute(statement)}
 
 
-async def lock(session: AsyncSession, items: Sequence[tuple[Kind, UUID]]) -> Sequence[RowMapping]:
-    """Lock items until the end of the transaction, and return which rows there are.
+async def lock(session: AsyncSession, items: Sequence[tuple[Kind, UUID]]) -> None:
+    """Lock items until the end of the transaction.
 
     Always in one order: two that write the same items wait in a line, not in a circle.
     """
-    columns = [EMBEDDINGS.c.id, EMBEDDINGS.c.content_hash]
     statement = (
-        select(*columns)
+        select(EMBEDDINGS.c.id)
         .where(tuple_(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id).in_(items))
         .order_by(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id, EMBEDDINGS.c.model)
         .with_for_update()
     )
-    return (await session.execute(statement)).mappings().all()
+    await session.execute(statement)
 
 
-async def upsert(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store items with their vectors."""
+async def upsert(session: AsyncSession, rows: Sequence[Mapping[str, Any]], *, only_missing: bool = False) -> None:
+    """Store items with their vectors.
+
+    :param only_missing: whether what is stored already stays as it is.
+    """
     statement = insert(EMBEDDINGS)
     changed = {column.name: column for column in statement.excluded if column.name not in _GIVEN}
-    statement = statement.on_conflict_do_update(index_elements=_KEY, set_=changed | {"updated_at": func.now()})
+    if only_missing:
+        statement = statement.on_conflict_do_nothing(index_elements=_KEY)
+    else:
+        statement = statement.on_conflict_do_update(index_elements=_KEY, set_=changed | {"updated_at": func.now()})
     ordered = sorted(rows, key=lambda row: (row["kind"], row["item_id"]))
     await (await session.connection()).execute(statement, ordered)
 
 
-async def update_facts(session: AsyncSession, model: str, kind: Kind, item_id: UUID, values: Mapping[str, Any]) -> None:
-    """Store what is beside an item's text."""
-    statement = EMBEDDINGS.update().where(_is_item(kind, item_id), EMBEDDINGS.c.model == model).values(**values)
-    await session.execute(statement)
+async def update_facts(session: AsyncSession, model: str, kind: Kind, item_id: UUID, values: Mapping[str, Any]) -> bool:
+    """Store what is beside an item's text; tell whether the text that is embedded is still that one."""
+    statement = (
+        EMBEDDINGS.update()
+        .where(
+            _is_item(kind, item_id),
+            EMBEDDINGS.c.model == model,
+            EMBEDDINGS.c.content_hash == values["content_hash"],
+            EMBEDDINGS.c.text_version == values["text_version"],
+        )
+        .values(**values)
+    )
+    return bool((await (await session.connection()).execute(statement)).rowcount)
 
 
 async def find(
@@ -120,8 +153,13 @@ async def count_stale(connection: Connection, model: str, *, adult: bool = True)
     return int((await connection.scalar(statement.where(_is_stale(model), is_for(adult=adult)))) or 0)
 
 
-async def find_stale(connection: Connection, model: str, limit: int) -> Sequence[RowMapping]:
-    """Return some items that a reindex has to embed, as they were last written; those it has embedded are none."""
+async def find_stale(
+    connection: Connection, model: str, limit: int, items: Sequence[tuple[Kind, UUID]] | None = None
+) -> Sequence[RowMapping]:
+    """Return some items that a reindex has to embed, as they were last written; those it has embedded are none.
+
+    :param items: of these alone.
+    """
     columns = [column for column in EMBEDDINGS.columns if column.name != "embedding"]
     statement = (
         select(*columns)
@@ -130,6 +168,8 @@ async def find_stale(connection: Connection, model: str, limit: int) -> Sequence
         .order_by(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id, EMBEDDINGS.c.updated_at.desc())
         .limit(limit)
     )
+    if items is not None:
+        statement = statement.where(tuple_(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id).in_(items))
     return (await connection.execute(statement)).mappings().all()
 
 
@@ -155,8 +195,15 @@ async def count_rows(connection: Connection, *, adult: bool) -> Sequence[RowMapp
 
 
 def is_for(*, adult: bool) -> ColumnElement[bool]:
-    """Leave out what is for adults, unless it may be shown."""
-    return literal(value=True) if adult else EMBEDDINGS.c.adult.is_(False)
+    """Leave out what is for adults, itself or as a volume of such a series, unless it may be shown.
+
+    Looked up, not stored with the volumes: they may come before their series, and a series may be found to be for all.
+    """
+    if adult:
+        return literal(value=True)
+    # hashed once a statement, and a filter: a join might keep PostgreSQL from the order in which HNSW finds rows
+    series = tuple_(func.coalesce(EMBEDDINGS.c.series_id, EMBEDDINGS.c.item_id), EMBEDDINGS.c.model)
+    return and_(EMBEDDINGS.c.adult.is_(False), series.not_in(_ADULT_SERIES))
 
 
 def _is_item(kind: Kind, item_id: UUID) -> ColumnElement[bool]:

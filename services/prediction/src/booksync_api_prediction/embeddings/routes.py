@@ -1,6 +1,6 @@
 """Addresses of the embeddings."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -111,6 +111,8 @@ async def list_embeddings(
 
 def _read_place(cursor: str) -> tuple[str, UUID]:
     kind, item_id = read_cursor(cursor, 2)
+    if kind not in get_args(Kind):
+        raise refuse_cursor()
     try:
         return kind, UUID(item_id)
     except ValueError:

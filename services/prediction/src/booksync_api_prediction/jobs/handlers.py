@@ -33,9 +33,15 @@ def make_bulk_handler(settings: PredictionSettings, model: Model) -> Handler:
                 prepare_item(item.kind, item.id, item) for item in (Item.model_validate(row["item"]) for row in rows)
             ]
             await patiently(
+                run,
                 lambda items=items, settle=settle: write_items(  # type: ignore[misc]
-                    items, model_name=settings.model_name, model=model, database=run.database, beside=settle
-                )
+                    items,
+                    model_name=settings.model_name,
+                    model=model,
+                    database=run.database,
+                    only_missing=run.request.get("only_missing", False),
+                    beside=settle,
+                ),
             )
 
     return embed_bulk
@@ -56,13 +62,15 @@ def make_reindex_handler(settings: PredictionSettings, model: Model) -> Handler:
                 break
             items = {row["id"]: prepare_row(row) for row in rows}
             texts = [item.text for item in items.values()]
-            found = await patiently(lambda texts=texts: model.encode(texts))  # type: ignore[misc]
+            found = await patiently(run, lambda texts=texts: model.encode(texts))  # type: ignore[misc]
             vectors = dict(zip(items, found, strict=True))
-            hashes = {row["id"]: row["content_hash"] for row in rows}
+            keys = [item.key for item in items.values()]
+            written = {row["id"]: row["updated_at"] for row in rows}
             async with run.database.session() as session:
-                locked = await embeddings.lock(session, [item.key for item in items.values()])
-                # not what somebody has deleted or changed meanwhile
-                same = [row["id"] for row in locked if hashes.get(row["id"]) == row["content_hash"]]
+                await embeddings.lock(session, keys)
+                # not what somebody has deleted, changed or embedded meanwhile
+                still = await embeddings.find_stale(session, name, len(keys), keys)
+                same = [row["id"] for row in still if written.get(row["id"]) == row["updated_at"]]
                 await run.renew(session, done=len(same))
                 now = datetime.now(UTC)
                 if same:

@@ -37,6 +37,11 @@ async def add(
     return job
 
 
+async def lock_kind(session: AsyncSession, kind: str) -> None:
+    """Let nobody else look for an active job of a kind, and add one, until the end of the transaction."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"prediction.jobs.{kind}", 0))))
+
+
 async def find_active(session: AsyncSession, kind: str) -> RowMapping | None:
     """Return a job of a kind that is not finished."""
     statement = (
@@ -131,7 +136,10 @@ async def cancel(session: AsyncSession, job_id: UUID) -> RowMapping | None:
         )
         .returning(*JOBS.columns)
     )
-    return (await session.execute(statement)).mappings().first()
+    job = (await session.execute(statement)).mappings().first()
+    if job is not None and job["status"] == "cancelled":
+        await session.execute(delete(JOB_ITEMS).where(JOB_ITEMS.c.job_id == job_id))
+    return job
 
 
 async def find_items(session: AsyncSession, job_id: UUID, limit: int) -> Sequence[RowMapping]:

@@ -93,7 +93,10 @@ class Runner(Part):
         :param once: whether one of its kind that is not finished will do.
         """
         async with database.session() as session:
-            job = await repository.find_active(session, kind) if once else None
+            job = None
+            if once:
+                await repository.lock_kind(session, kind)
+                job = await repository.find_active(session, kind)
             if job is None:
                 job = await repository.add(session, kind, request or {}, items)
         self._added.set()
@@ -138,6 +141,8 @@ class Runner(Part):
                 logger.warning("job %s (%s): interrupted: %s", run.job_id, job["kind"], describe(error))
                 await asyncio.sleep(PATIENCE)
                 await self._release(run)
+                # long enough for another replica to look
+                await asyncio.sleep(self._poll)
                 return
             logger.exception("job %s (%s): failed", run.job_id, job["kind"])
             await self._finish(run, "failed", error.detail if isinstance(error, ProblemError) else type(error).__name__)
@@ -173,12 +178,18 @@ def is_passing(error: Exception) -> bool:
     return isinstance(error, PoolTimeoutError) or is_database_passing(error)
 
 
-async def patiently[T](work: Callable[[], Awaitable[T]]) -> T:
-    """Do something again and again while the service says that it is busy: a job has time."""
+async def patiently[T](run: Run, work: Callable[[], Awaitable[T]]) -> T:
+    """Do something again and again while the service says that it is busy: a job has time.
+
+    :raises StoppedError: nobody wants it any more.
+    :raises ProblemError: also where this replica has no model, as another may have one.
+    """
     while True:
         try:
             return await work()
         except ProblemError as problem:
-            if not is_passing(problem):
+            if not is_passing(problem) or problem.code == "model_unavailable":
                 raise
-            await asyncio.sleep(PATIENCE)
+        await asyncio.sleep(PATIENCE)
+        async with run.database.session() as session:
+            await run.renew(session)

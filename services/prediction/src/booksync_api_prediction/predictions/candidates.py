@@ -17,6 +17,7 @@ class Volume:
     kinds: tuple[str, ...] = ()
     adult: bool = False
     series_length: int | None = None
+    is_counted: bool = False  # the length: else it is the highest number that is known
 
     @property
     def run(self) -> UUID:
@@ -59,7 +60,8 @@ def find_next(pile: Iterable[Volume], read: Iterable[Volume], *, is_complete: bo
                 first[volume.run] = volume
     best: dict[UUID, Candidate] = {}
     for volume in sorted(first.values(), key=_order):
-        last = last_read.get(volume.run)
+        # what was read in an edition that is not known was read in any
+        last = max((last_read[key] for key in {volume.run, volume.work} if key in last_read), default=None)
         candidate = Candidate(
             volume, last, volume.work in begun, _has_gap(volume.number, last, is_complete=is_complete)
         )

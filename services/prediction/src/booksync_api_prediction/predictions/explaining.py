@@ -25,8 +25,6 @@ OFTEN = 0.3
 WORKS = 3
 #: A genre that suits a wish by less than this is no reason.
 FITTING = 0.3
-#: A series of which this was said was liked.
-LIKED = 0.4
 #: A length that suits by more than this is what was asked for.
 HALF = 0.5
 
@@ -70,7 +68,7 @@ async def explain(
             similarity = fuse(cosine, compare(read_facts(row), read_facts(other)))
             close_to = other["title"] if similarity >= threshold else None
         kinds, phrases = find_fitting(volume, wish, language)
-        suits_length = (rate_length(wish.length, volume.series_length) or 0) > HALF
+        suits_length = volume.is_counted and (rate_length(wish.length, volume.series_length) or 0) > HALF
         grounds = Grounds(
             title=volume.title,
             number=volume.number,
@@ -81,7 +79,7 @@ async def explain(
             series_length=volume.series_length if suits_length else None,
             close_to=close_to,
             usual_kinds=_find_usual(volume, taste),
-            was_liked=outcomes.rate(volume) >= LIKED,
+            was_liked=outcomes.is_liked(volume),
         )
         reasoning = give_reasoning(grounds, language)
         chosen.append(Chosen(volume, item.score, item.confidence, similarity, reasoning))

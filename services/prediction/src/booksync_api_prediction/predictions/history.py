@@ -5,10 +5,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from booksync_api_prediction.tables import RECOMMENDATIONS
+from booksync_api_prediction.embeddings.repository import is_for
+from booksync_api_prediction.tables import EMBEDDINGS, RECOMMENDATIONS
 
 KIND = "prediction"
 
@@ -27,6 +41,7 @@ async def add(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> Seque
 async def find_recent(session: AsyncSession, user_id: UUID) -> Sequence[RowMapping]:
     """Return a user's suggestions, the newest first."""
     columns = [
+        RECOMMENDATIONS.c.created_at,
         RECOMMENDATIONS.c.item_id,
         RECOMMENDATIONS.c.series_id,
         RECOMMENDATIONS.c.number,
@@ -43,10 +58,18 @@ async def find_recent(session: AsyncSession, user_id: UUID) -> Sequence[RowMappi
 
 
 async def list_page(
-    connection: AsyncConnection, user_id: UUID, *, after: tuple[datetime, UUID] | None, limit: int
+    connection: AsyncConnection,
+    user_id: UUID,
+    *,
+    adult: bool,
+    model: str,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> Sequence[RowMapping]:
     """Return a user's suggestions, the newest first.
 
+    :param adult: whether those for adults may be shown.
+    :param model: whose rows say which are.
     :param after: the last of the page before.
     """
     statement = (
@@ -55,10 +78,19 @@ async def list_page(
         .order_by(RECOMMENDATIONS.c.created_at.desc(), RECOMMENDATIONS.c.id.desc())
         .limit(limit)
     )
+    if not adult:
+        statement = statement.where(~_is_adult(model))
     if after is not None:
         place = tuple_(RECOMMENDATIONS.c.created_at, RECOMMENDATIONS.c.id)
         statement = statement.where(place < tuple_(literal(after[0]), literal(after[1])))
     return (await connection.execute(statement)).mappings().all()
+
+
+def _is_adult(model: str) -> ColumnElement[bool]:
+    """Tell what is known to be for adults now, whatever it was when it was suggested."""
+    items = {"volume": RECOMMENDATIONS.c.item_id, "series": RECOMMENDATIONS.c.series_id}
+    is_item = or_(*(and_(EMBEDDINGS.c.kind == kind, EMBEDDINGS.c.item_id == key) for kind, key in items.items()))
+    return exists().where(EMBEDDINGS.c.model == model, is_item, ~is_for(adult=False))
 
 
 async def give_feedback(

@@ -48,6 +48,10 @@ class Moment:
     language: Language
     model: str
 
+    def may_see(self, volume: Volume) -> bool:
+        """Tell whether a volume may be spoken of."""
+        return self.adult or not volume.adult
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -55,7 +59,8 @@ class Choice:
 
     chosen: Sequence[Chosen]
     notices: Sequence[Notice]
-    unknown: int
+    unknown: int  # volumes of the pile; those that may not be seen are
+    is_all_embedded: bool
 
 
 async def choose(session: AsyncSession, moment: Moment) -> Choice:
@@ -63,12 +68,13 @@ async def choose(session: AsyncSession, moment: Moment) -> Choice:
 
     :raises ProblemError: 404, when there is nothing to choose from: the code says why.
     """
-    read = [*moment.outcomes.read, *moment.shelf.read]
+    read = [*moment.shelf.recall(moment.outcomes.read), *moment.shelf.read]
     knowledge = await learn(session, [*moment.shelf.pile, *read[:LOOKED_UP]], model=moment.model)
     pile = [knowledge.complete(volume) for volume in moment.shelf.pile]
     read = [knowledge.complete(volume) for volume in read]
     candidates = await _add_lengths(session, find_candidates(pile, read, moment), moment)
-    taste = learn_taste(read, knowledge, moment.outcomes)
+    # what is for adults is no reason to name to others; that it is read still counts for the order
+    taste = learn_taste([volume for volume in read if moment.may_see(volume)], knowledge, moment.outcomes)
     features = await rate_candidates(session, candidates, taste, knowledge, moment)
     ranked = rank(features, find_asked(moment, taste), moment.outcomes)[: moment.limit]
     chosen = await explain(
@@ -85,7 +91,9 @@ async def choose(session: AsyncSession, moment: Moment) -> Choice:
     notices: list[Notice] = [] if has_vectors else ["not_embedded"]
     if ranked[0].is_repeated:
         notices.append("repeated")
-    return Choice(chosen, notices, sum(volume.id not in knowledge.volumes for volume in pile))
+    embedded = [volume for volume in pile if volume.id in knowledge.volumes]
+    unknown = len(pile) - sum(moment.may_see(volume) for volume in embedded)
+    return Choice(chosen, notices, unknown, is_all_embedded=len(embedded) == len(pile))
 
 
 def find_candidates(pile: Sequence[Volume], read: Sequence[Volume], moment: Moment) -> list[Candidate]:
@@ -93,10 +101,10 @@ def find_candidates(pile: Sequence[Volume], read: Sequence[Volume], moment: Mome
 
     :raises ProblemError: 404, when that is nothing.
     """
-    visible = [volume for volume in pile if moment.adult or not volume.adult]
+    visible = [volume for volume in pile if moment.may_see(volume)]
     if not visible:
         raise ProblemError(404, "empty_pile", "There is nothing in the pile.")
-    candidates = find_next(visible, read, is_complete=moment.shelf.is_complete)
+    candidates = find_next(visible, read, is_complete=moment.shelf.is_all(read))
     if not candidates:
         raise ProblemError(404, "all_read", "Everything in the pile is read.")
     # after the choice of each series' next volume: without it, the one after it does not come next

@@ -1,6 +1,6 @@
 """Addresses of what to read next."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -73,7 +73,7 @@ async def predict(
         )
         choice = await choose(session, moment)
         ids = await history.add(session, [make_row(user_id, body, chosen, settings) for chosen in choice.chosen])
-    if shelf.collection is not None and choice.unknown:
+    if shelf.collection is not None and not choice.is_all_embedded:
         await embed_missing(shelf.collection, model=settings.model_name, database=storage, jobs=jobs)
     suggestions = [suggest(key, chosen) for key, chosen in zip(ids, choice.chosen, strict=True)]
     return answer(suggestions, choice, moment)
@@ -87,13 +87,21 @@ async def predict(
 async def list_predictions(
     user_id: UUID,
     user: User,
+    settings: Settings,
     reader: Reader,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=MAX_LENGTH)] = None,
 ) -> History:
     """List a page."""
     after = None if cursor is None else _read_place(cursor)
-    rows = await history.list_page(reader, _require_self(user, user_id), after=after, limit=limit + 1)
+    rows = await history.list_page(
+        reader,
+        _require_self(user, user_id),
+        adult=user.certify_adult,
+        model=settings.model_name,
+        after=after,
+        limit=limit + 1,
+    )
     page = rows[:limit]
     more = len(rows) > limit
     return History(
@@ -138,8 +146,8 @@ def _read_place(cursor: str) -> tuple[datetime, UUID]:
     time, key = read_cursor(cursor, 2)
     try:
         place = datetime.fromisoformat(time), UUID(key)
-    except ValueError:
+        if place[0].tzinfo is None:
+            raise refuse_cursor()
+        return place[0].astimezone(UTC), place[1]
+    except (ValueError, OverflowError):
         raise refuse_cursor() from None
-    if place[0].tzinfo is None:
-        raise refuse_cursor()
-    return place

@@ -1,7 +1,7 @@
 """What somebody has to read and has read, wherever it comes from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
@@ -24,6 +24,20 @@ class Shelf:
     is_complete: bool
     collection: Collection | None = None
 
+    def recall(self, volumes: Sequence[Volume]) -> list[Volume]:
+        """Return volumes as they stand here, which tells their editions; what is not told here stays."""
+        known = {volume.id: volume for volume in (*self.pile, *self.read)}
+        return [_merge(known.get(volume.id, volume), volume) for volume in volumes]
+
+    def is_all(self, read: Sequence[Volume]) -> bool:
+        """Tell whether there is nothing else that was read.
+
+        One without a number might be any, unless it is the collection's own: that is an extra.
+        """
+        entries = () if self.collection is None else (*self.collection.owned, *self.collection.read)
+        told = {entry.volume.id for entry in entries}
+        return self.is_complete and all(volume.number is not None or volume.id in told for volume in read)
+
 
 def shelve_request(pile: Sequence[UUID | PileVolume], body: PredictBody) -> Shelf:
     """Make a shelf of what a request says."""
@@ -39,12 +53,21 @@ def shelve_collection(collection: Collection, body: PredictBody) -> Shelf:
     """Make a shelf of a collection, and of what a request says was read as well."""
     read = [entry.volume for entry in collection.read]
     known = {volume.id for volume in read}
+    owned = {entry.volume.id: entry.volume for entry in collection.owned}
     return Shelf(
         pile=[entry.volume for entry in collection.pile],
-        read=[*(Volume(key) for key in dict.fromkeys(body.read) if key not in known), *read],
+        read=[*(owned.get(key, Volume(key)) for key in dict.fromkeys(body.read) if key not in known), *read],
         source="mangacollec",
         is_complete=True,
         collection=collection,
+    )
+
+
+def _merge(known: Volume, other: Volume) -> Volume:
+    return replace(
+        known,
+        series_id=known.series_id or other.series_id,
+        number=other.number if known.number is None else known.number,
     )
 
 

@@ -17,7 +17,7 @@ from booksync_api_prediction.recommendations.bodies import (
     Recommendations,
 )
 from booksync_api_prediction.recommendations.recommending import Rated, find_rated, pick
-from booksync_api_prediction.recommendations.sources import Owned, find_seeds
+from booksync_api_prediction.recommendations.sources import Owned, find_seeds, leave_out_adult
 from booksync_api_prediction.recommendations.wording import word
 from booksync_api_prediction.similarity.reasons import give_reasons
 from booksync_api_prediction.similarity.repository import Filter
@@ -56,7 +56,8 @@ async def recommend(
             kinds=query.kinds,
             without_series=sorted(works.union(owned.owned, dismissed)),
         )
-        seeds = find_seeds([row for row in rows if asking.adult or not row["adult"]], [*said, *owned.read])
+        visible = rows if asking.adult else leave_out_adult(rows)
+        seeds = find_seeds(visible, [*said, *owned.read])
         rated = await find_rated(session, seeds, wanted)
         passing = [item for item in rated if (item.similarity or 0.0) >= (query.min_similarity or 0.0)]
         relevance = RELEVANCE if query.diversity is None else 1 - query.diversity
@@ -71,7 +72,7 @@ async def recommend(
         below_threshold=sum((item.similarity or 0.0) < threshold for item in rated),
         considered=len(rated),
         best_similarity=max((round(item.similarity, 4) for item in rated if item.similarity is not None), default=None),
-        unknown=len(set(owned.owned) - {row["item_id"] for row in rows}),
+        unknown=len(set(owned.owned) - {row["item_id"] for row in visible}),
         source=owned.source,
         model=asking.model,
     )

@@ -6,10 +6,10 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from booksync_api_prediction.embeddings.bodies import Kind
-from booksync_api_prediction.texts import strip_html
+from booksync_api_prediction.texts import clean, strip_html
 
 #: Of kinds, types and publishers: an id of Mangacollec, or a name.
-Named = Annotated[str, Field(min_length=1, max_length=200)]
+Named = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean)]
 
 Text = Annotated[str, Field(min_length=1, max_length=5000), AfterValidator(strip_html)]
 

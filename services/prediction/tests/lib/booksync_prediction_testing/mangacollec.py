@@ -1,5 +1,7 @@
 """A Mangacollec for tests, on a port of 127.0.0.1, and a collection as its API writes it."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -71,16 +73,19 @@ class FakeMangacollec:
     collections: dict[str, FakeCollection] = field(default_factory=dict)  # by access token
     questions: int = 0
     misbehaviour: Response | None = None
+    seconds: float = 0  # an answer
 
     async def get_collection(self, request: Request) -> Response:
         """Answer as the site does."""
         self.questions += 1
+        await asyncio.sleep(self.seconds)
         if self.misbehaviour is not None:
             return self.misbehaviour
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token not in self.collections:
             return JSONResponse({"errors": ["unauthorized"]}, 401)
-        return JSONResponse(self.collections[token].document)
+        # in ASCII, which half a character can be written in
+        return Response(json.dumps(self.collections[token].document), media_type="application/json")
 
 
 @asynccontextmanager

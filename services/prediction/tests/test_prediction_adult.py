@@ -1,0 +1,150 @@
+"""What is for adults, itself or by its series, is in no answer and no count of those who may not see it."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from booksync_prediction_testing.service import V1, House, open_house
+
+SEA: dict[str, Any] = {"synopsis": "une mer, un phare, une tempête, des marins", "kinds": ["Drame"]}
+
+
+@pytest_asyncio.fixture(scope="module")
+async def house() -> AsyncIterator[House]:
+    """Run one service for this file."""
+    async with open_house() as running:
+        yield running
+
+
+class Work:
+    """A series for adults with a volume that does not say so, and one for all beside it."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.series, self.volume, self.harmless = uuid4(), uuid4(), uuid4()
+
+    async def fill(self, *, volume_first: bool = False) -> None:
+        """Store them."""
+        steps = [self.put_series, self.put_volume]
+        for step in reversed(steps) if volume_first else steps:
+            await step()
+        await self.house.put("series", self.harmless, title="Les Marins", **SEA)
+
+    async def put_series(self, *, adult: bool = True) -> None:
+        """Store the series."""
+        await self.house.put("series", self.series, title="Interdite", adult=adult, **SEA)
+
+    async def put_volume(self, *, adult: bool = False) -> None:
+        """Store the volume."""
+        facts = {"title": "Interdite", "series_id": str(self.series), "number": 1}
+        await self.house.put("volume", self.volume, adult=adult, **facts, **SEA)
+
+    async def is_shown(self, headers: dict[str, str]) -> bool:
+        """Tell whether the volume is, where all answers agree."""
+        shown = set()
+        for method, address, body in (
+            ("GET", f"/embeddings/volume/{self.volume}", None),
+            ("GET", f"/embeddings?series_id={self.series}&kind=volume", None),
+            ("GET", f"/similar/series/{self.harmless}?min_similarity=0&limit=50", None),
+            ("POST", "/embeddings/search", {"text": SEA["synopsis"], "kind": "volume", "limit": 100}),
+        ):
+            answer = await self.house.client.request(method, f"{V1}{address}", json=body, headers=headers)
+            shown.add(str(self.series) in answer.text or '"Interdite"' in answer.text)
+        (is_shown,) = shown
+        return is_shown
+
+
+@pytest_asyncio.fixture
+async def work(house: House) -> Work:
+    """Store a work of a test's own."""
+    for kind in ("series", "volume"):
+        page = await house.client.get(f"{V1}/embeddings?kind={kind}", headers=house.sign_in(certify_adult=True))
+        for item in page.json()["items"]:
+            await house.client.delete(f"{V1}/embeddings/{kind}/{item['id']}", headers=house.machine)
+    return Work(house)
+
+
+@pytest.mark.parametrize("volume_first", [False, True])
+async def test_flag_of_a_series_covers_its_volumes(work: Work, volume_first: bool) -> None:
+    await work.fill(volume_first=volume_first)
+    assert not await work.is_shown(work.house.sign_in())
+    assert await work.is_shown(work.house.sign_in(certify_adult=True))
+
+
+async def test_volume_is_shown_again_when_its_series_turns_out_to_be_for_all(work: Work) -> None:
+    await work.fill()
+    await work.put_series(adult=False)
+    assert await work.is_shown(work.house.sign_in())
+
+
+async def test_flag_of_a_volume_outlasts_that_of_its_series(work: Work) -> None:
+    await work.fill()
+    await work.put_volume(adult=True)
+    await work.put_series(adult=False)
+    address = f"{V1}/embeddings/volume/{work.volume}"
+    assert (await work.house.client.get(address, headers=work.house.sign_in())).status_code == 404
+
+
+async def test_covered_volumes_are_not_counted(work: Work) -> None:
+    await work.fill()
+    for headers, expected in ((work.house.sign_in(), 0), (work.house.sign_in(certify_adult=True), 1)):
+        figures = (await work.house.client.get(f"{V1}/embeddings/stats", headers=headers)).json()
+        assert sum(row["rows"] for row in figures["rows"] if row["kind"] == "volume") == expected
+
+
+async def test_covered_volume_is_no_reason_to_recommend(work: Work) -> None:
+    await work.fill()
+    body = {"read": [str(work.volume)]}
+    for headers, expected in (
+        (work.house.sign_in(), ("no_taste", None, 1)),
+        (work.house.sign_in(certify_adult=True), (None, "Interdite", 0)),
+    ):
+        answer = (await work.house.client.post(f"{V1}/recommendations", json=body, headers=headers)).json()
+        (item,) = answer["items"]
+        assert (answer["notice"], item["because_of"], answer["unknown"]) == expected
+
+
+async def predict(house: House, headers: dict[str, str], pile: list[UUID], **body: Any) -> dict[str, Any]:
+    """Ask what to read."""
+    body |= {"pile": [str(key) for key in pile]}
+    answer = await house.client.post("/predict", json=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_what_was_read_is_not_named_to_those_who_may_not_see_it(work: Work) -> None:
+    await work.fill()
+    pile = [await work.house.put("volume", title="Les Marins", series_id=str(work.harmless), number=1, **SEA)]
+    read = [str(work.volume)]
+    shown = await predict(work.house, work.house.sign_in(certify_adult=True), pile, read=read)
+    assert "Proche de « Interdite »" in shown["reasoning"]
+    hidden = await predict(work.house, work.house.sign_in(), pile, read=read)
+    assert "Interdite" not in hidden["reasoning"]
+
+
+async def test_what_is_for_adults_is_unknown_like_what_is_not_there(work: Work) -> None:
+    await work.fill()
+    pile = [work.volume, uuid4()]
+    assert (await predict(work.house, work.house.sign_in(), pile))["unknown"] == 2
+    assert (await predict(work.house, work.house.sign_in(certify_adult=True), pile))["unknown"] == 1
+
+
+async def test_history_leaves_out_what_turns_out_to_be_for_adults(work: Work) -> None:
+    await work.fill()
+    await work.put_series(adult=False)
+    user = work.house.sign_in()
+    made = await predict(work.house, user, [work.volume])
+    address = f"/predictions/{work.house.user_id(user)}"
+
+    async def list_ids(headers: dict[str, str]) -> list[str]:
+        page = await work.house.client.get(address, headers=headers)
+        return [item["id"] for item in page.json()["items"]]
+
+    assert await list_ids(user) == [made["prediction_id"]]
+    await work.put_series()
+    assert await list_ids(user) == []
+    assert await list_ids(work.house.sign_in(role="admin", certify_adult=True)) == [made["prediction_id"]]
