@@ -39,19 +39,21 @@ async def show(house: House, item_id: UUID) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("change", [{"adult": True}, {"title": "Neuf"}], ids=["facts", "text"])
-@pytest.mark.parametrize("stale", ["model", "recipe"])
-async def test_reindex_leaves_what_is_written_meanwhile(stale: str, change: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("stored_by", "written_by"), [("old", "new"), ("new", "new"), ("old", "old")])
+async def test_reindex_leaves_what_is_written_meanwhile(
+    stored_by: str, written_by: str, change: dict[str, Any]
+) -> None:
     gated = WordEncoder()
     async with make_database() as url:
         await execute(url, "CREATE EXTENSION vector")
-        async with open_house(url, embedding_model="old" if stale == "model" else "new") as house:
+        async with open_house(url, embedding_model=stored_by) as house:
             item_id = await house.put("volume", title="Ancien")
             await execute(url, "UPDATE prediction.embeddings SET text_version = 0")
         gated.gate = threading.Event()
         async with open_house(url, gated, embedding_model="new") as house:
             job = await house.client.post(f"{V1}/embeddings/reindex", headers=house.machine)
             await wait_for(lambda: bool(gated.threads))
-            async with open_house(url, embedding_model="new") as other:
+            async with open_house(url, embedding_model=written_by) as other:
                 await other.put("volume", item_id, **{"title": "Ancien"} | change)
             gated.gate.set()
             assert (await house.wait_for_job(job.headers["location"]))["status"] == "done"
