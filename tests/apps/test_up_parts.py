@@ -24,6 +24,7 @@ from booksync_apps.up.log import Log, is_coloured, older, read_log
 from booksync_apps.up.services import Service, plan
 from booksync_apps.up.settings import GENERATED, load_settings
 from registry_app import command_of
+from up_app import START_LIMIT_S
 
 IMAGE = Image(
     digest="sha256:00",
@@ -194,8 +195,9 @@ async def test_what_dies_again_and_again_waits_longer_each_time(
         shell = command_of("BOOKSYNC_SHELL", "sh")
         dying = Keeper(SERVICE, bubblewrap=[*shell, "-c", "echo wrong; exit 3", "-"], log=kept)
         dying.begin(Words())
-        while path.read_text().count("started again") < 4:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(START_LIMIT_S):
+            while path.read_text().count("started again") < 4:
+                await asyncio.sleep(0.01)
         await dying.end(asyncio.Event())
     lines = path.read_text().splitlines()
     assert lines[:2] == ["data       | wrong", "up         | data ended with status 3; it is started again in 0.01 s"]
