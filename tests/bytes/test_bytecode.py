@@ -2,10 +2,15 @@
 
 import importlib.util
 import marshal
+import os
+import resource
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from booksync_build import bytecode
 from booksync_build.bytecode import compile_tree
 
 SOURCES = {
@@ -75,3 +80,25 @@ def test_a_module_that_does_not_compile_gets_no_bytecode(tmp_path: Path) -> None
     (tmp_path / "bad.py").write_text("def (")
     compile_tree(tmp_path, jobs=1)
     assert not list(tmp_path.rglob("*.pyc"))
+
+
+@pytest.fixture
+def _full_disk() -> Iterator[None]:
+    """Let no file grow beyond some bytes: a longer write takes these alone, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("_full_disk")
+def test_half_of_a_pyc_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("NAME = 'shared'\n")
+    with pytest.raises(RuntimeError, match=r"m\.py: its \.pyc could not be written"):
+        compile_tree(tmp_path, jobs=1)
+
+
+def test_a_compiler_that_was_killed_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bytecode, "compile_module", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(RuntimeError, match="exit code -9"):
+        compile_tree(write_tree(tmp_path), jobs=4)

@@ -1,8 +1,12 @@
-"""Permissions of a layer match exactly the paths that they name."""
+"""Permissions of a layer match exactly the paths that they name; its blob is of the whole tar."""
 
 import re
+import sys
+from pathlib import Path
 
-from booksync_build.layer import nix2container_permissions
+import pytest
+
+from booksync_build.layer import compress, nix2container_permissions
 
 ROOT = {"name": "root", "uid": 0, "gid": 0}
 TREE = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-tree+1.0"
@@ -21,3 +25,10 @@ def test_owner_is_named_alike_as_user_and_group() -> None:
     (entry,) = nix2container_permissions(TREE, {"data": {"mode": "0700", "owner": owner}})
     assert (entry["uname"], entry["gname"]) == ("postgres", "postgres")
     assert (entry["uid"], entry["gid"], entry["mode"]) == (999, 999, "0700")
+
+
+def test_a_tar_that_cannot_be_read_is_no_layer(tmp_path: Path) -> None:
+    copy = [sys.executable, "-c", "import shutil, sys; shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer)"]
+    unreadable = Path("/proc/self/mem")  # at its beginning there is nothing
+    with pytest.raises(OSError, match="Input/output error"):
+        compress(unreadable, tmp_path / "blob", command=copy, media_type="any")

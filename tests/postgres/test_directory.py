@@ -50,6 +50,17 @@ def test_folders_of_file_systems_and_nas_are_in_nobodys_way(sandbox: Sandbox, da
     assert (data / "lost+found").is_dir()
 
 
+def test_a_copy_that_others_can_enter_is_closed(sandbox: Sandbox, data: Path) -> None:
+    with start_postgres(sandbox, data=data):
+        pass
+    for before, after in ((0o755, 0o700), (0o770, 0o700), (0o777, 0o700), (0o750, 0o750)):
+        data.chmod(before)
+        with start_postgres(sandbox, data=data) as server:
+            assert server.query("SELECT 1") == "1"
+            assert ("it becomes 700" in server.process.log()) == (before != after)
+        assert data.stat().st_mode & 0o777 == after
+
+
 def test_a_start_that_was_stopped_during_initdb_begins_again(sandbox: Sandbox, data: Path) -> None:
     (data / "booksync-initialising/data/base").mkdir(parents=True)
     (data / "global").mkdir()

@@ -12,24 +12,29 @@ It is to run with ``-X no_debug_ranges`` (PEP 657): tracebacks then name the lin
 The hash in the file is never checked at run time (PEP 552, unchecked), since images are read-only.
 """
 
+import marshal
 import os
 import py_compile
 import sys
 from pathlib import Path
+
+#: Bytes before the code (PEP 552).
+HEADER = 16
 
 
 def compile_tree(root: Path, *, jobs: int) -> None:
     """Compile every module below ``root``, which stands for ``/`` in the image.
 
     Modules that this CPython cannot compile (test data, other versions' syntax) get no .pyc.
+
+    :raises RuntimeError: one could not be written, as on a full disk
     """
     for code in range(256):
         sys.intern(chr(code))
-    running: set[int] = set()
+    running: dict[int, Path] = {}
     for path in sorted(root.rglob("*.py")):
         if len(running) >= jobs:
-            child, _ = os.wait()
-            running.discard(child)
+            wait_for_one(running)
         if (child := os.fork()) == 0:
             status = 1
             try:
@@ -37,19 +42,40 @@ def compile_tree(root: Path, *, jobs: int) -> None:
                 status = 0
             finally:
                 os._exit(status)
-        running.add(child)
+        running[child] = path
     while running:
-        child, _ = os.wait()
-        running.discard(child)
+        wait_for_one(running)
+
+
+def wait_for_one(running: dict[int, Path]) -> None:
+    """Wait until one of the processes has ended, and take it away.
+
+    :raises RuntimeError: it has failed, or was killed
+    """
+    child, status = os.wait()
+    path = running.pop(child)
+    if code := os.waitstatus_to_exitcode(status):
+        raise RuntimeError(f"{path}: its .pyc could not be written (exit code {code})")
 
 
 def compile_module(path: Path, embedded: str) -> None:
-    """Write the .pyc of one module, with ``embedded`` as its file name in tracebacks."""
-    py_compile.compile(
-        str(path),
-        dfile=embedded,
-        doraise=True,
-        quiet=2,
-        optimize=0,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )
+    """Write the .pyc of one module, with ``embedded`` as its file name in tracebacks; none where it does not compile.
+
+    :raises Exception: it could not be written, or not as a whole
+    """
+    try:
+        target = py_compile.compile(
+            str(path),
+            dfile=embedded,
+            doraise=True,
+            quiet=1,
+            optimize=0,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
+    except py_compile.PyCompileError as error:
+        if isinstance(error.exc_value, MemoryError):
+            raise
+        return
+    assert target is not None
+    # importlib writes it by one call, and does not look at how much of it a full disk has taken
+    marshal.loads(Path(target).read_bytes()[HEADER:])  # noqa: S302 - written a moment ago

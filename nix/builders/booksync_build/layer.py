@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import subprocess
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -82,26 +82,28 @@ def feed(source: IO[bytes], sink: IO[bytes], digest: Any) -> None:
 def compress(tar: Path, blob: Path, *, command: list[str], media_type: str) -> dict[str, Any]:
     """Compress a tar into ``blob`` in constant memory and return its descriptor with its diffID.
 
+    :raises OSError: the tar could not be read to its end
+
     :param command: reads the tar and writes the blob
     """
     uncompressed, compressed = hashlib.sha256(), hashlib.sha256()
     size = 0
     with (
+        ThreadPoolExecutor(max_workers=1) as feeder,
         tar.open("rb") as source,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
         blob.open("wb") as sink,
     ):
         assert process.stdin is not None
         assert process.stdout is not None
-        feeder = threading.Thread(target=feed, args=(source, process.stdin, uncompressed))
-        feeder.start()
+        fed = feeder.submit(feed, source, process.stdin, uncompressed)
         while chunk := process.stdout.read(CHUNK):
             compressed.update(chunk)
             size += len(chunk)
             sink.write(chunk)
-        feeder.join()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
+    fed.result()  # raises where the tar could not be read to its end
     return {
         "mediaType": media_type,
         "digest": f"sha256:{compressed.hexdigest()}",

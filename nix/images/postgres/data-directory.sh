@@ -51,6 +51,15 @@ explain_content() {
     fail "Mount an empty folder there, or set PGDATA to a folder below it, e.g. PGDATA=$PGDATA/pgdata."
 }
 
+# PostgreSQL serves none that others can enter, as copies of one often are
+close_data_directory() {
+    local mode
+    mode=$(stat -c %a "$PGDATA")
+    [[ $mode != *[0145]0 ]] || return 0
+    say "$PGDATA has mode $mode, with which PostgreSQL does not start; it becomes 700"
+    chmod 0700 "$PGDATA" || explain_ownership
+}
+
 check_data_directory() {
     mkdir -p "$PGDATA" 2>/dev/null || explain_ownership
     # PostgreSQL itself insists on being the owner
@@ -60,6 +69,7 @@ check_data_directory() {
         version=$(<"$PGDATA/PG_VERSION")
         [[ $version == "$MAJOR" ]] || explain_version "$version"
         [[ ! -d $MARKER ]] || explain_interrupted
+        close_data_directory
     elif [[ -d $MARKER ]]; then
         say "the last start was stopped during initdb; beginning again"
         remove_half_made
