@@ -185,6 +185,37 @@ def test_other_content_than_locked_leaves_nothing(
     assert progress.done_files == 0
 
 
+@pytest.mark.parametrize("length", [None, ""])
+@pytest.mark.parametrize("have", [b"", CONTENT[:HALF]])
+def test_an_answer_longer_than_locked_is_not_read_to_its_end(
+    mirror: Mirror, cache: Cache, progress: Progress, monkeypatch: pytest.MonkeyPatch, length: str | None, have: bytes
+) -> None:
+    counts: list[int] = []
+    monkeypatch.setattr(progress, "add_bytes", counts.append)
+    artifact = mirror.add("hello", CONTENT + bytes(20 * CHUNK_BYTES), locked=CONTENT, length=length)
+    if have:
+        cache.partial(artifact.sha256).write_bytes(have)
+    with pytest.raises(BootstrapError, match=rf"hello_1\.0_amd64\.deb: expected SHA-256 {artifact.sha256}, got"):
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert sum(count for count in counts if count > 0) <= len(CONTENT) + CHUNK_BYTES
+    assert sum(counts) == 0
+    assert not cache.partial(artifact.sha256).exists()
+    assert len(mirror.paths) == 1
+
+
+@pytest.mark.parametrize("length", ["", "12abc", "-1"])
+def test_a_length_that_is_none_is_no_obstacle(mirror: Mirror, cache: Cache, progress: Progress, length: str) -> None:
+    artifact = mirror.add("hello", CONTENT, length=length)
+    assert download_package(artifact, cache, progress, bases=mirror.bases).read_bytes() == CONTENT
+    assert (progress.done_files, progress.done_bytes) == (1, len(CONTENT))
+
+
+def test_a_mirror_without_a_scheme_is_named_with_the_way_out(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.lock_package("hello", CONTENT)
+    with pytest.raises(BootstrapError, match=r"expected it from mirror/debian/pool.*unknown url type.*DEBIAN_MIRROR="):
+        download_package(artifact, cache, progress, bases={"debian": "mirror/debian"})
+
+
 def test_a_mirror_that_refuses_is_named_with_the_way_out(mirror: Mirror, cache: Cache, progress: Progress) -> None:
     artifact = mirror.add("hello", CONTENT)
     mirror.stop()
