@@ -6,6 +6,7 @@ import concurrent.futures
 import errno
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,10 +166,18 @@ def test_a_file_that_has_left_the_pool_is_superseded(
     mirror: Mirror, cache: Cache, progress: Progress, status: int
 ) -> None:
     artifact = mirror.add("hello", CONTENT, statuses=[status])
-    with pytest.raises(SupersededError, match=artifact.entry["path"]):
+    with pytest.raises(SupersededError, match=artifact.entry["path"]) as caught:
         download_package(artifact, cache, progress, bases=mirror.bases)
+    assert not caught.value.pinned
     assert len(mirror.paths) == 1
     assert progress.done_files == 0
+
+
+def test_a_file_that_inputs_name_is_superseded_as_such(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = replace(mirror.lock_package("pgvector", CONTENT), key="pgvector")
+    with pytest.raises(SupersededError) as caught:
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert caught.value.pinned
 
 
 @pytest.mark.parametrize("have", [b"", b"an earlier half"])

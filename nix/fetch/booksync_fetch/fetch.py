@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from booksync_fetch.cache import Cache
-from booksync_fetch.debian import SupersededError, download_package, mirror_bases
+from booksync_fetch.debian import HOW_TO_PIN, SupersededError, download_package, mirror_bases
 from booksync_fetch.debian_archive import extract_busybox
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.golang import Go, download_python
@@ -161,14 +161,14 @@ def run_jobs(jobs: Sequence[Callable[[], Any]], progress: Progress) -> None:
     :raises BootstrapError: a download failed, after those that ran have ended; or files are superseded, after all
         others have come
     """
-    superseded: list[str] = []
+    superseded: list[SupersededError] = []
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         running = [pool.submit(job) for job in jobs]
         try:
             for future in concurrent.futures.as_completed(running):
                 failure = future.exception()
                 if isinstance(failure, SupersededError):
-                    superseded.append(str(failure))
+                    superseded.append(failure)
                 elif failure is not None:
                     raise failure
         except BaseException as error:
@@ -180,7 +180,8 @@ def run_jobs(jobs: Sequence[Callable[[], Any]], progress: Progress) -> None:
     if superseded:
         raise BootstrapError(
             "the Debian mirror no longer has what newer packages have superseded:\n"
-            + "".join(f"  {path}\n" for path in sorted(superseded))
+            + "".join(f"  {path}\n" for path in sorted(map(str, superseded)))
+            + (f"{HOW_TO_PIN}, then " if any(error.pinned for error in superseded) else "")
             + "run: ./bootstrap update debian; or name a mirror that keeps history: "
             + "DEBIAN_MIRROR=ADDRESS ./bootstrap ..."
         )
