@@ -32,6 +32,7 @@ class Resource:
     :param stalls: after so many bytes the next answers wait until :attr:`Mirror.flow` is set, one each
     :param reset: cut by a reset instead of an orderly end
     :param ranges: whether Range is understood
+    :param length: what Content-Length says instead of the truth; empty: there is none
     """
 
     content: bytes
@@ -40,6 +41,7 @@ class Resource:
     stalls: list[int]
     reset: bool
     ranges: bool
+    length: str | None
 
 
 class Mirror:
@@ -75,6 +77,7 @@ class Mirror:
         stalls: Sequence[int] = (),
         reset: bool = False,
         ranges: bool = True,
+        length: str | None = None,
     ) -> Artifact:
         """Serve a package and return it as it is locked.
 
@@ -90,6 +93,7 @@ class Mirror:
             stalls=stalls,
             reset=reset,
             ranges=ranges,
+            length=length,
         )
         return artifact
 
@@ -103,10 +107,17 @@ class Mirror:
         stalls: Sequence[int] = (),
         reset: bool = False,
         ranges: bool = True,
+        length: str | None = None,
     ) -> None:
         """Serve a file; the parameters are those of Resource."""
         self.resources[path] = Resource(
-            content, statuses=[*statuses], cuts=[*cuts], stalls=[*stalls], reset=reset, ranges=ranges
+            content,
+            statuses=[*statuses],
+            cuts=[*cuts],
+            stalls=[*stalls],
+            reset=reset,
+            ranges=ranges,
+            length=length,
         )
 
     def lock_package(self, name: str, content: bytes) -> Artifact:
@@ -153,7 +164,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = resource.content[start:]
         cut = resource.cuts.pop(0) if resource.cuts else len(body)
         stall = resource.stalls.pop(0) if resource.stalls else 0
-        self.answer(PARTIAL_CONTENT if start else OK, body[: stall or cut], length=len(body))
+        length = str(len(body)) if resource.length is None else resource.length
+        self.answer(PARTIAL_CONTENT if start else OK, body[: stall or cut], length=length)
         if stall:
             self.wfile.flush()
             self.server.mirror.flow.wait()
@@ -162,9 +174,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    def answer(self, status: int, body: bytes, *, length: int | None = None) -> None:
+    def answer(self, status: int, body: bytes, *, length: str | None = None) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
+        if length != "":
+            self.send_header("Content-Length", str(len(body)) if length is None else length)
         self.end_headers()
         self.wfile.write(body)
 

@@ -6,6 +6,7 @@ import concurrent.futures
 import errno
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,10 +166,18 @@ def test_a_file_that_has_left_the_pool_is_superseded(
     mirror: Mirror, cache: Cache, progress: Progress, status: int
 ) -> None:
     artifact = mirror.add("hello", CONTENT, statuses=[status])
-    with pytest.raises(SupersededError, match=artifact.entry["path"]):
+    with pytest.raises(SupersededError, match=artifact.entry["path"]) as caught:
         download_package(artifact, cache, progress, bases=mirror.bases)
+    assert not caught.value.pinned
     assert len(mirror.paths) == 1
     assert progress.done_files == 0
+
+
+def test_a_file_that_inputs_name_is_superseded_as_such(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = replace(mirror.lock_package("pgvector", CONTENT), key="pgvector")
+    with pytest.raises(SupersededError) as caught:
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert caught.value.pinned
 
 
 @pytest.mark.parametrize("have", [b"", b"an earlier half"])
@@ -183,6 +192,37 @@ def test_other_content_than_locked_leaves_nothing(
     assert not cache.path(artifact.sha256, artifact.file).exists()
     assert not cache.partial(artifact.sha256).exists()
     assert progress.done_files == 0
+
+
+@pytest.mark.parametrize("length", [None, ""])
+@pytest.mark.parametrize("have", [b"", CONTENT[:HALF]])
+def test_an_answer_longer_than_locked_is_not_read_to_its_end(
+    mirror: Mirror, cache: Cache, progress: Progress, monkeypatch: pytest.MonkeyPatch, length: str | None, have: bytes
+) -> None:
+    counts: list[int] = []
+    monkeypatch.setattr(progress, "add_bytes", counts.append)
+    artifact = mirror.add("hello", CONTENT + bytes(20 * CHUNK_BYTES), locked=CONTENT, length=length)
+    if have:
+        cache.partial(artifact.sha256).write_bytes(have)
+    with pytest.raises(BootstrapError, match=rf"hello_1\.0_amd64\.deb: expected SHA-256 {artifact.sha256}, got"):
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert sum(count for count in counts if count > 0) <= len(CONTENT) + CHUNK_BYTES
+    assert sum(counts) == 0
+    assert not cache.partial(artifact.sha256).exists()
+    assert len(mirror.paths) == 1
+
+
+@pytest.mark.parametrize("length", ["", "12abc", "-1"])
+def test_a_length_that_is_none_is_no_obstacle(mirror: Mirror, cache: Cache, progress: Progress, length: str) -> None:
+    artifact = mirror.add("hello", CONTENT, length=length)
+    assert download_package(artifact, cache, progress, bases=mirror.bases).read_bytes() == CONTENT
+    assert (progress.done_files, progress.done_bytes) == (1, len(CONTENT))
+
+
+def test_a_mirror_without_a_scheme_is_named_with_the_way_out(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.lock_package("hello", CONTENT)
+    with pytest.raises(BootstrapError, match=r"expected it from mirror/debian/pool.*unknown url type.*DEBIAN_MIRROR="):
+        download_package(artifact, cache, progress, bases={"debian": "mirror/debian"})
 
 
 def test_a_mirror_that_refuses_is_named_with_the_way_out(mirror: Mirror, cache: Cache, progress: Progress) -> None:

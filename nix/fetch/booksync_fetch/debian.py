@@ -22,10 +22,20 @@ HOW_TO_CHOOSE = (
     "name a mirror: DEBIAN_MIRROR=ADDRESS ./bootstrap ..., whose folders debian and debian-security are the archives "
     "(or with {archive} in the address, where the name of the archive belongs)"
 )
+#: A source is named by its path and hash: ``update`` finds newer packages alone.
+HOW_TO_PIN = "set pgvector's path, version and sha256 in nix/inputs.json to those of a file that it has"
 
 
 class SupersededError(Exception):
-    """The mirror no longer has a file."""
+    """The mirror no longer has a file.
+
+    :param path: in the pool
+    :param pinned: named by nix/inputs.json: ``update`` alone finds no newer one
+    """
+
+    def __init__(self, path: str, *, pinned: bool = False) -> None:
+        super().__init__(path)
+        self.pinned = pinned
 
 
 def mirror_bases() -> dict[str, str]:
@@ -70,7 +80,7 @@ def download_package(artifact: Artifact, cache: Cache, progress: Progress, *, ba
     try:
         return download(address, artifact, cache, progress)
     except GoneError as error:
-        raise SupersededError(entry["path"]) from error
+        raise SupersededError(entry["path"], pinned=artifact.kind == "pgvector") from error
     except UnreachableError as error:
         raise BootstrapError(
             f"{artifact.file}: expected it from {address}, got {error}. "

@@ -51,12 +51,12 @@ def download(address: str, artifact: Artifact, cache: Cache, progress: Progress)
     while True:
         before = file_size(partial)
         try:
-            append_rest(address, partial, progress)
+            append_rest(address, partial, progress, size=artifact.size)
         except urllib.error.HTTPError as error:
             if error.code in GONE:
                 raise GoneError(address) from error
             reason = f"{error.code} {error.reason}"
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
             reason = str(getattr(error, "reason", error)) or type(error).__name__
@@ -68,8 +68,11 @@ def download(address: str, artifact: Artifact, cache: Cache, progress: Progress)
         progress.wait(BACKOFF * 2 ** max(vain - 1, 0))
 
 
-def append_rest(address: str, partial: Path, progress: Progress) -> None:
-    """Append to ``partial`` what is missing of a file."""
+def append_rest(address: str, partial: Path, progress: Progress, *, size: int) -> None:
+    """Append to ``partial`` what is missing of a file.
+
+    :param size: bytes that the file has, beyond which nothing is read; 0 where it is not known
+    """
     have = file_size(partial)
     request = urllib.request.Request(address, headers={"User-Agent": "booksync-bootstrap"})  # noqa: S310
     if have:
@@ -78,19 +81,19 @@ def append_rest(address: str, partial: Path, progress: Progress) -> None:
         context = create_context() if address.startswith("https:") else None
         response = urllib.request.urlopen(request, timeout=TIMEOUT, context=context)  # noqa: S310
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == ALREADY_WHOLE:
             progress.add_bytes(have)
             return
         raise
     with response:
-        goes_on = response.status == PARTIAL_CONTENT
-        length = response.headers.get("Content-Length")
-        expected = None if length is None else int(length)
-        if goes_on:
-            progress.add_bytes(have)
+        start = have if response.status == PARTIAL_CONTENT else 0
+        length = response.headers.get("Content-Length", "")
+        expected = int(length) if length.isdecimal() else None
+        progress.add_bytes(start)
         came = 0
         try:
-            with partial.open("ab" if goes_on else "wb") as file:
+            with partial.open("ab" if start else "wb") as file:
                 # what has come is written at once: read() would wait for a whole chunk, and lose it when it is cut
                 while came != expected and (chunk := response.read1(CHUNK_BYTES)):
                     file.write(chunk)
@@ -98,10 +101,12 @@ def append_rest(address: str, partial: Path, progress: Progress) -> None:
                     came += len(chunk)
                     progress.add_bytes(len(chunk))
                     progress.ensure_wanted()
+                    if 0 < size < start + came:
+                        return  # other bytes than locked, as their hash will tell
             if expected is not None and came != expected:
                 raise ConnectionError(f"the connection ended after {came} of {expected} bytes")
         except (OSError, http.client.HTTPException):
-            progress.add_bytes(-came - (have if goes_on else 0))
+            progress.add_bytes(-came - start)
             raise
 
 

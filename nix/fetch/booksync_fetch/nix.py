@@ -223,8 +223,8 @@ class Nix:
         registered = find_registered(ROOTS)
         for path in paths:
             root = folder / PurePosixPath(path).name
-            # a link alone is no root: the store that knew it may have been emptied
-            if str(root) not in registered:
+            # a root is both: the store that knew a link may have been emptied, the link that it knows be gone
+            if str(root) not in registered or not root.is_symlink():
                 self.run("nix-store", ["--realise", path, "--add-root", str(root), "--indirect"], quiet=True)
 
     def hash_path(self, path: Path) -> str:

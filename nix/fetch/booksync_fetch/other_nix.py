@@ -98,7 +98,7 @@ class OtherNix:
             (self.root / "usr" / link).mkdir(parents=True)
             (self.root / link).symlink_to(f"usr/{link}")
         for artifact in artifacts:
-            unpack_package(self.cache.path(artifact.sha256, artifact.file), self.root)
+            unpack_package(self.cache.verify(artifact.sha256, artifact.file), self.root)
         for path, text in {
             "etc/passwd": f"reader:x:{UID}:{UID}::{HOME}:/bin/sh\n",
             "etc/group": f"reader:x:{UID}:\n",

@@ -67,15 +67,28 @@ def rebuild(nix: Nix, derivation: str, output: Path) -> str:
     :raises BootstrapError: it cannot be built
     """
     again = output.with_name(f"{output.name}.check")
+    earlier = identify(again)
     reason = nix.rebuild(derivation)
     if not reason:
         return ""
-    if not again.exists():
+    if identify(again) == earlier:  # there is none, or one that an earlier run could not remove
         raise BootstrapError(f"{name_of(derivation)}: expected it to build again, got:\n{reason}")
     try:
         return find_difference(output, again) or "only what Nix keeps of its files differs"
     finally:
-        remove(again)
+        try:
+            remove(again)
+        except OSError as error:  # behind a daemon the store is not this user's
+            say(f"reproduce: {again} is left: {error.strerror}; Nix's garbage collector removes it")
+
+
+def identify(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file or folder from one that has stood at its place before; None where there is none."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_ctime_ns
 
 
 def remove(path: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from booksync_fetch.cache import Cache, hash_file
-from booksync_fetch.debian import download_package, mirror_bases
+from booksync_fetch.debian import HOW_TO_CHOOSE, HOW_TO_PIN, SupersededError, download_package, mirror_bases
 from booksync_fetch.debian_archive import extract_busybox
 from booksync_fetch.debian_index import resolve_debian
+from booksync_fetch.errors import BootstrapError
 from booksync_fetch.fetch import Fetch
 from booksync_fetch.locks import ARCHITECTURES, Artifact, load_lock, write_lock
 from booksync_fetch.nix import Nix
@@ -45,7 +46,10 @@ class Update:
         return changes
 
     def resolve_debian(self) -> dict[str, Any]:
-        """Return the locks of what comes from Debian's archive."""
+        """Return the locks of what comes from Debian's archive.
+
+        :raises BootstrapError: the mirror does not have what its own index or inputs.json names
+        """
         debian = resolve_debian(self.inputs["debian"], self.cache)
         bases = mirror_bases()
         progress = Progress(files=3, total=0)
@@ -53,16 +57,31 @@ class Update:
         for architecture in ARCHITECTURES:
             entry = debian["packages"][architecture]["busybox-static"]
             artifact = Artifact(f"debian {architecture} busybox-static", Path(entry["path"]).name, entry)
-            deb = download_package(artifact, self.cache, progress, bases=bases)
+            try:
+                deb = download_package(artifact, self.cache, progress, bases=bases)
+            except SupersededError as error:
+                raise BootstrapError(
+                    f"busybox-static: expected {error} at the Debian mirror, whose index names it, found no such file; "
+                    f"run the same command later, when the mirror is up to date again, or {HOW_TO_CHOOSE}"
+                ) from error
             folder = extract_busybox(deb, self.cache.scratch("busybox") / "busybox")
             debian["busybox"][architecture] = {"narHash": self.nix.hash_path(folder)}
         return {"debian": debian, "pgvector": self.resolve_pgvector(bases, progress)}
 
     def resolve_pgvector(self, bases: dict[str, str], progress: Progress) -> dict[str, Any]:
-        """Return the lock of pgvector's source: a released tarball never changes, so its known hash is asked for."""
+        """Return the lock of pgvector's source: a released tarball never changes, so its known hash is asked for.
+
+        :raises BootstrapError: the mirror no longer has it
+        """
         wanted: dict[str, Any] = self.inputs["pgvector"]
         artifact = Artifact("pgvector", Path(wanted["path"]).name, wanted)
-        path = download_package(artifact, self.cache, progress, bases=bases)
+        try:
+            path = download_package(artifact, self.cache, progress, bases=bases)
+        except SupersededError as error:
+            raise BootstrapError(
+                f"pgvector: expected {error} at the Debian mirror, found no such file; "
+                f"{HOW_TO_PIN}, and run the same command again, or {HOW_TO_CHOOSE}"
+            ) from error
         return {**wanted, "size": path.stat().st_size}
 
     def resolve_wheels(self) -> dict[str, Any]:
