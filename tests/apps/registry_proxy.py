@@ -7,6 +7,7 @@ import http.server
 import json
 import re
 import threading
+import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class Fault:
     :param stored: and when so many other blobs have arrived
     :param silent: never answer
     :param without_query: hand it on, but without its query
+    :param drip: seconds after each byte of the error body
     :param times: how often, for ever when None
     """
 
@@ -53,6 +55,7 @@ class Fault:
     stored: int = 0
     silent: bool = False
     without_query: bool = False
+    drip: float = 0
     times: int | None = None
 
     def matches(self, method: str, path: str, size: int) -> bool:
@@ -238,21 +241,24 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.path = self.path.partition("?")[0]
             self.forward(body)
         else:
-            self.answer(fault.status, encode_error(fault.error), fault.headers)
+            self.answer(fault.status, encode_error(fault.error), fault.headers, drip=fault.drip)
 
     def send_response(self, code: int, message: str | None = None) -> None:
         self.seen.status = code
         super().send_response(code, message)
 
-    def answer(self, status: int, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> None:
+    def answer(self, status: int, body: bytes, headers: Sequence[tuple[str, str]] = (), *, drip: float = 0) -> None:
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        if self.command == "HEAD":
+            return
+        for piece in [body[at : at + 1] for at in range(len(body))] if drip else [body]:
+            self.wfile.write(piece)
+            time.sleep(drip)
 
     def admitted(self, login: Login) -> bool:
         """Answer a token or 401, unless the request carries what is asked for."""

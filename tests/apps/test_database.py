@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -160,10 +161,43 @@ def test_an_image_that_was_half_unpacked_or_is_old_is_replaced(tmp_path: Path, p
     ]
     for path in stale:
         (path / "usr").mkdir(parents=True)
+    (directory / "booksync.lock").touch()
     with start(directory, port) as database:
         assert database.end() == 0
     assert not [path for path in stale if path.exists()]
     assert len(list(directory.glob("roots/*"))) == 1
+
+
+@pytest.mark.parametrize(
+    "names", [["layers/a/photo"], ["roots/a/photo", "data/photo"], ["data/PG_VERSION", "layers/a/photo"]]
+)
+def test_a_folder_with_other_files_stays_as_it_is(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    before = sorted(tmp_path.rglob("*"))
+    # what begins on such a port ends at once
+    done = subprocess.run(
+        [program(), "--port", "-1", "--directory", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert (sorted(tmp_path.rglob("*")), done.returncode, done.stdout) == (before, 1, "")
+    assert "expected an empty folder or one that this app has made" in done.stderr
+
+
+def test_a_folder_of_a_version_without_locks_goes_on(tmp_path: Path, port: int) -> None:
+    directory = tmp_path / "database"
+    directory.mkdir()
+    with start(directory, port) as database:
+        auth = database.addresses["DATABASE_URL", "auth"]
+        asyncio.run(run(auth, "CREATE TABLE kept AS SELECT 42 AS x", "SELECT 1"))
+        assert database.end() == 0
+    for name in ("layers", "roots"):
+        shutil.rmtree(directory / name)
+    (directory / "booksync.lock").unlink()
+    (directory / "root-0123456789ab/usr").mkdir(parents=True)
+    with start(directory, port) as database:
+        assert asyncio.run(run(auth, "SELECT x FROM kept")) == 42
+        assert database.end() == 0
 
 
 def test_two_never_serve_one_directory(directory: Path, port: int) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from booksync_apps import registry as registry_client
 from booksync_apps.credentials import Credential
-from booksync_apps.registry import USER_AGENT
+from booksync_apps.registry import BODY_LIMIT, USER_AGENT, Answer, Registry, connect
 from booksync_apps.transport import NoAnswerError
 from booksync_testing.certificate import CERTIFICATE
 from booksync_testing.registry import DockerRegistry
@@ -222,33 +221,99 @@ def test_tls_with_an_unknown_certificate(pusher: Pusher, tmp_path: Path) -> None
         registry.stop()
 
 
-def test_a_redirect_does_not_carry_credentials_to_another_host(proxy: Proxy, registry: DockerRegistry) -> None:
+def test_a_redirect_does_not_carry_credentials_to_another_host(
+    proxy: Proxy, registry: DockerRegistry, client: Registry
+) -> None:
     other = Proxy(registry.address)
     try:
         away = Fault(method="HEAD", path="/blobs/", status=307, headers=(("Location", f"http://{other.address}/x"),))
         proxy.faults = [away]
-        client = registry_client.Registry(
-            host=proxy.address,
-            transport="plain",
-            credential=Credential(user=USER, password=SECRET),
-            environment={},
-        )
         assert client.has_blob("family/any", "sha256:0")
         assert other.received == []
     finally:
         other.stop()
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_registry_that_cannot_say_now_has_not_said_no(proxy: Proxy, status: int) -> None:
-    proxy.faults = [Fault(method="HEAD", path="/family/any/", status=status, times=2)]
+@pytest.fixture
+def client(proxy: Proxy) -> Registry:
     credential = Credential(user=USER, password=SECRET)
-    client = registry_client.Registry(host=proxy.address, transport="plain", credential=credential, environment={})
+    return Registry(host=proxy.address, transport="plain", credential=credential, environment={})
+
+
+@pytest.mark.parametrize("status", [301, 302, 400, 401, 403, 405, 429, 503])
+def test_a_registry_that_cannot_say_now_has_not_said_no(proxy: Proxy, client: Registry, status: int) -> None:
+    proxy.faults = [Fault(method="HEAD", path="/family/any/", status=status, times=2)]
     with pytest.raises(NoAnswerError, match=str(status)):
         client.has_blob("family/any", "sha256:0")
     with pytest.raises(NoAnswerError, match=str(status)):
         client.manifest_digest("family/any", "latest")
     assert not client.has_blob("family/any", f"sha256:{64 * '0'}")
+    assert client.manifest_digest("family/any", "latest") is None
+
+
+def test_docker_hub_is_asked_where_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def send(_: Registry, _method: str, url: str, **_headers: object) -> Answer:
+        asked.append(url)
+        return Answer(status=404, headers={}, body=b"")
+
+    monkeypatch.setattr(Registry, "_send", send)
+    client = connect("docker.io", insecure=False, credential=Credential(), environment={})
+    assert client.manifest_digest("family/any", "latest") is None
+    # as oras does (oras-go, registry.Reference.Host)
+    assert asked == [
+        "https://registry-1.docker.io/v2/",
+        "https://registry-1.docker.io/v2/family/any/manifests/latest",
+    ]
+
+
+def test_an_answer_without_end_is_no_answer(pusher: Pusher, proxy: Proxy, client: Registry) -> None:
+    endless = "X" * (BODY_LIMIT + 1)
+    proxy.faults = [Fault(method="GET", path="^/v2/$", status=200, error=endless)]
+    outcome = pusher(f"{proxy.address}/family")
+    assert (outcome.code, "answers with more than 4.2 MB" in outcome.errors) == (1, True), outcome.errors
+    proxy.login = Login(user=USER, password=SECRET, scheme="bearer")
+    proxy.faults = [Fault(method="GET", path="^/token", status=200, error=endless)]
+    with pytest.raises(NoAnswerError, match="more than"):
+        client.has_blob("family/any", "sha256:0")
+
+
+def test_an_answer_that_drips_is_no_answer(proxy: Proxy, client: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("booksync_apps.transport.TIMEOUT_S", 1)
+    proxy.faults = [Fault(method="GET", path="^/v2/$", status=200, error="X" * 40, drip=0.05)]
+    with pytest.raises(NoAnswerError, match="no answer in 1 s"):
+        client.probe()
+
+
+@pytest.mark.parametrize(
+    ("location", "closed"),
+    [
+        # behind a proxy that speaks TLS for it a registry may name the scheme that it sees itself
+        ("https://{host}/v2/family/any/blobs/uploads/1?_state=x", "/v2/family/any/blobs/uploads/1?_state=x"),
+        ("http://{host}/v2/family/any/blobs/uploads/1", "/v2/family/any/blobs/uploads/1"),
+        ("/v2/family/any/blobs/uploads/1?_state=x", "/v2/family/any/blobs/uploads/1?_state=x"),
+        ("http://other.example/v2/", None),
+        ("http://[", None),
+    ],
+)
+def test_an_upload_is_closed_wherever_the_registry_says_it_is(
+    proxy: Proxy, client: Registry, location: str, closed: str | None
+) -> None:
+    headers = (("Location", location.format(host=proxy.address)),)
+    proxy.faults = [Fault(method="POST", path=r"\?mount=", status=202, headers=headers)]
+    assert not client.mount_blob("family/any", "sha256:0", source="family/other")
+    found = [request.path for request in proxy.received if request.method == "DELETE"]
+    assert found == ([closed] if closed else [])
+
+
+def test_an_upload_that_cannot_be_closed_is_left(proxy: Proxy, client: Registry) -> None:
+    headers = (("Location", "/v2/family/any/blobs/uploads/1"),)
+    proxy.faults = [
+        Fault(method="POST", path=r"\?mount=", status=202, headers=headers),
+        Fault(method="DELETE", path="/uploads/", status=503),
+    ]
+    assert not client.mount_blob("family/any", "sha256:0", source="family/other")
 
 
 def test_a_layout_that_is_damaged_is_named(pusher: Pusher, images: TinyImages, proxy: Proxy) -> None:

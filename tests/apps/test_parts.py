@@ -18,6 +18,7 @@ from booksync_apps.progress import LOG_INTERVAL_S, Progress, Tally, format_bytes
 from booksync_apps.reference import check_tag, parse_target, split_variant
 from booksync_apps.transport import create_context
 from booksync_testing.certificate import CERTIFICATE
+from registry_app import command_of
 from registry_layouts import TinyImages
 
 REGISTRY = "registry.example.org"
@@ -148,6 +149,23 @@ def test_credentials_of_a_registry_are_found_under_its_name_or_url(tmp_path: Pat
     for key in (REGISTRY, f"https://{REGISTRY}", f"https://{REGISTRY}/v1/"):
         credential = write_config(tmp_path, {"auths": {key: entry("me", "a:b")}}).load(REGISTRY)
         assert (credential.user, credential.password) == ("me", "a:b")
+
+
+@pytest.mark.parametrize("registry", ["docker.io", "registry-1.docker.io"])
+def test_credentials_of_docker_hub_are_found_where_docker_keeps_them(tmp_path: Path, registry: str) -> None:
+    key = "https://index.docker.io/v1/"
+    file = write_config(tmp_path, {"auths": {"docker.io": entry("other", "b"), key: entry("me", "a")}})
+    assert (file.load(registry).user, file.load(registry).password) == ("me", "a")
+    assert file.describe(registry).endswith(f"has an entry for {registry}")
+    assert "has no entry" in write_config(tmp_path, {"auths": {"docker.io": entry("other", "b")}}).describe(registry)
+    helper = tmp_path / "docker-credential-tests"
+    answer = json.dumps({"Username": "helped", "Secret": "c"})
+    helper.write_text(
+        f"#!{' '.join(command_of('BOOKSYNC_SHELL', 'sh'))}\nread key; test $key = {key} && echo '{answer}'\n"
+    )
+    helper.chmod(0o755)
+    (tmp_path / "config.json").write_text(json.dumps({"credHelpers": {key: "tests"}}))
+    assert CredentialsFile(file.path, {"PATH": str(tmp_path)}).load(registry).user == "helped"
 
 
 def test_credentials_of_another_host_are_not_used(tmp_path: Path) -> None:

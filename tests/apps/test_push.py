@@ -143,7 +143,7 @@ def test_a_registry_that_does_not_mount_gets_the_bytes(pusher: Pusher, images: T
     proxy.faults = [Fault(method="POST", path=r"\?mount=", status=405)]
     outcome = pusher(f"{proxy.address}/family")
     assert outcome.code == 0
-    assert "not mounted from other repositories: status 405" in outcome.errors
+    assert "not mounted from other repositories: status code 405" in outcome.errors
     assert outcome.sent == proxy.body_bytes
     assert proxy.uploads(images.layer(AUTH, "base", "amd64")["digest"]) == len((AUTH, DATA))
 
@@ -167,6 +167,15 @@ def test_a_sibling_that_lacks_a_blob_is_not_asked_for_it(
     assert [request for request in proxy.received if "mount=" in request.path] == []
     uploads = registry.storage / f"docker/registry/v2/repositories/family/{DATA}/_uploads"
     assert list(uploads.iterdir()) == []
+
+
+def test_a_sibling_that_is_somebody_elses_is_passed_over(pusher: Pusher, images: TinyImages, proxy: Proxy) -> None:
+    images.add("booksync-postgres", layers={"base": BASE_BYTES})
+    pusher(f"{proxy.address}/family", AUTH, DATA)
+    proxy.faults = [Fault(method="HEAD", path=f"/{AUTH}/blobs/", status=403, error="DENIED")]
+    outcome = pusher(f"{proxy.address}/family", "postgres")
+    assert (outcome.code, f"from family/{DATA}" in outcome.errors) == (0, True), outcome.errors
+    assert proxy.uploads(images.layer(AUTH, "base", "amd64")["digest"]) == 1
 
 
 def test_no_tag_is_set_before_every_digest_is_there(pusher: Pusher, proxy: Proxy) -> None:

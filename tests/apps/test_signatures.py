@@ -23,7 +23,7 @@ from booksync_apps.signature import PASSWORD
 from booksync_testing.registry import DockerRegistry
 from registry_app import Pusher, program_command
 from registry_layouts import Json, TinyImages
-from registry_proxy import Proxy
+from registry_proxy import Fault, Proxy
 from test_command import environment_of
 
 AUTH = "booksync-api-auth"
@@ -113,6 +113,26 @@ def test_signatures_of_others_stay(
     kept, (payload, signature) = signatures(registry, digest)
     assert kept == first
     other.public_key().verify(signature, payload, ec.ECDSA(SHA256()))
+
+
+@pytest.mark.parametrize("status", [301, 401, 403])
+def test_signatures_that_cannot_be_seen_stay(
+    pusher: Pusher,
+    images: TinyImages,
+    registry: DockerRegistry,
+    proxy: Proxy,
+    key_file: str,
+    tmp_path: Path,
+    status: int,
+) -> None:
+    pusher(f"{registry.address}/family", AUTH, "--sign-key", key_file)
+    digest = images.digests[AUTH]["digest"]
+    before = signatures(registry, digest)
+    other_file = str(write_key(tmp_path / "other.pem", ec.generate_private_key(ec.SECP256R1())))
+    proxy.faults = [Fault(method="HEAD", path=r"\.sig$", status=status, times=1)]
+    outcome = pusher(f"{proxy.address}/family", AUTH, "--sign-key", other_file)
+    assert signatures(registry, digest) == before
+    assert (outcome.code, f"status code {status}" in outcome.errors) == (1, True), outcome.errors
 
 
 def test_a_key_may_have_a_password(

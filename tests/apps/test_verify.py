@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import tempfile
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from booksync_apps import verify
+from booksync_apps.comparison import CONFIG_LIMIT
 from booksync_apps.errors import AppError
 from booksync_apps.oras import Oras
 from booksync_testing.registry import DockerRegistry
@@ -22,6 +24,7 @@ AUTH = "booksync-api-auth"
 EQUAL, DIFFERENT, UNDECIDED = 0, 1, 2
 
 type Verify = Callable[..., Outcome]
+type Program = Callable[[str], int]
 
 
 @pytest.fixture
@@ -40,6 +43,13 @@ def run(pusher: Pusher) -> Verify:
         return Outcome(code=code, output=output.getvalue(), errors=errors.getvalue())
 
     return run
+
+
+@pytest.fixture
+def program(pusher: Pusher, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Run the app as far as its exit code."""
+    monkeypatch.setattr("booksync_apps.verify.signal.signal", lambda *_: None)
+    return lambda reference: verify.main([reference, "--insecure"], environment=pusher.environment)
 
 
 @pytest.fixture
@@ -132,6 +142,74 @@ def put_index(registry: DockerRegistry, images: TinyImages, tag: str, **changes:
     urllib.request.urlopen(request).close()  # noqa: S310
 
 
+HOSTILE = "\r\x1b[2K\nregistry.example.org/family\u202e: equal\udc80"
+SHOWN = "\N{REPLACEMENT CHARACTER}"
+
+
+def test_no_version_can_write_lines_of_its_own(
+    run: Verify, pusher: Pusher, registry: DockerRegistry, images: TinyImages
+) -> None:
+    pusher(f"{registry.address}/family", AUTH, "--tag", "next")
+    put_index(registry, images, "next", annotations={"org.opencontainers.image.version": HOSTILE})
+    outcome = run(f"{registry.address}/family/{AUTH}:next")
+    assert outcome.code == DIFFERENT
+    assert outcome.output.removeprefix(f"{registry.address}/family/{AUTH}:next: not equal: ") == (
+        f"it is version {SHOWN * 2}[2K{SHOWN}registry.example.org/family{SHOWN}: equal{SHOWN}, here is unknown\n"
+    )
+
+
+def test_no_path_of_a_layer_can_write_lines_of_its_own(
+    run: Verify, push_other: Callable[..., None], registry: DockerRegistry
+) -> None:
+    push_other(**{"base": BASE_BYTES, "\r\x1b[2K\n": SHARED_BYTES})
+    outcome = run(f"{registry.address}/family/{AUTH}")
+    assert (outcome.code, outcome.output.count("\n")) == (DIFFERENT, 1)
+    assert f"usr/share/{SHOWN * 2}[2K{SHOWN}-amd64: only there" in outcome.output
+    assert outcome.output.removesuffix("\n").isprintable()
+
+
+def test_no_error_of_a_registry_can_write_lines_of_its_own(
+    pusher: Pusher, proxy: Proxy, capsys: pytest.CaptureFixture[str], program: Program
+) -> None:
+    pusher(f"{proxy.address}/family", AUTH)
+    proxy.faults = [Fault(method="GET", path="/manifests/", status=403, error="\x1b[2K\nequal")]
+    code = program(f"{proxy.address}/family/{AUTH}")
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (UNDECIDED, "")
+    assert captured.err.startswith(f"verify: {proxy.address} failed at latest of family/{AUTH}: {SHOWN}[2k")
+    assert all(line.isprintable() for line in captured.err.split("\n"))
+
+
+@pytest.mark.parametrize("status", [301, 401, 403])
+def test_a_registry_that_does_not_say_whether_it_has_a_part_is_an_error(
+    pusher: Pusher, proxy: Proxy, program: Program, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    pusher(f"{proxy.address}/family", AUTH)
+    for part in ("manifests", "blobs"):
+        proxy.faults = [Fault(method="HEAD", path=f"/{part}/", status=status)]
+        code = program(f"{proxy.address}/family/{AUTH}")
+        captured = capsys.readouterr()
+        assert (code, captured.out) == (UNDECIDED, "")
+        assert f"a part of family/{AUTH}: status code {status}" in captured.err
+        assert ("docker login" in captured.err) == (status in (401, 403))
+
+
+def test_a_machine_that_fails_is_an_error(
+    pusher: Pusher,
+    registry: DockerRegistry,
+    program: Program,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pusher(f"{registry.address}/family", AUTH)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    assert program(f"{registry.address}/family/{AUTH}") == UNDECIDED
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("verify: [Errno 2] No such file or directory")
+
+
 def test_a_platform_that_is_missing_is_named(
     run: Verify, pusher: Pusher, registry: DockerRegistry, images: TinyImages
 ) -> None:
@@ -197,7 +275,9 @@ def test_a_registry_that_fails_is_an_error(run: Verify, pusher: Pusher, proxy: P
     assert "failed at latest of family" in outcome.errors
 
 
-@pytest.mark.parametrize("content", [b"nonsense", b"[]", b"{}", b'{"manifests": 7}', b'{"manifests": ["x"]}'])
+@pytest.mark.parametrize(
+    "content", [b"nonsense", b"[]", b"{}", b'{"manifests": 7}', b'{"manifests": ["x"]}', b"[" * 100_000]
+)
 def test_what_is_no_image_is_an_error(
     run: Verify, registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
@@ -205,6 +285,19 @@ def test_what_is_no_image_is_an_error(
     outcome = run(f"{registry.address}/family/{AUTH}:1.0.0")
     assert (outcome.code, outcome.output) == (UNDECIDED, "")
     assert "is not an OCI image" in outcome.errors
+
+
+def test_a_config_without_end_is_not_read(
+    run: Verify, registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = encode({"config": {"digest": "sha256:0"}, "layers": []})
+    monkeypatch.setattr(Oras, "fetch_manifest", lambda *_: manifest)
+    config = b'{"architecture": "other"}'
+    monkeypatch.setattr(Oras, "fetch_blob", lambda _self, _reference, path: path.write_bytes(config))
+    assert run(f"{registry.address}/family/{AUTH}:1.0.0").code == DIFFERENT
+    config += b" " * CONFIG_LIMIT
+    outcome = run(f"{registry.address}/family/{AUTH}:1.0.0")
+    assert (outcome.code, "a config of 4.2 MB" in outcome.errors) == (UNDECIDED, True), outcome.errors
 
 
 def test_a_variant_is_found_by_its_tag(

@@ -10,9 +10,12 @@ from typing import Protocol
 
 from booksync_apps.archive import read_json
 from booksync_apps.layout import Image, Json
+from booksync_apps.progress import format_bytes
 from booksync_apps.tree_difference import UnreadableLayerError, find_difference
 
 INDEX = "application/vnd.oci.image.index.v1+json"
+#: Bytes; ours have some thousands.
+CONFIG_LIMIT = 4 << 20
 VERSION = "org.opencontainers.image.version"
 
 
@@ -103,6 +106,8 @@ class Comparison:
         with tempfile.TemporaryDirectory(prefix="booksync-verify-") as folder:
             path = Path(folder, "blob")
             self.repository.fetch_blob(digest, path)
+            if (size := path.stat().st_size) > CONFIG_LIMIT:
+                raise ValueError(f"a config of {format_bytes(size)}")
             content: Json = json.loads(path.read_text())
             return content
 

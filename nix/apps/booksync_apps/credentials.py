@@ -21,6 +21,9 @@ from urllib.parse import urlsplit
 USER_OF_TOKEN = "<token>"  # noqa: S105 - a user's name
 HELPER_TIMEOUT_S = 30
 
+#: Docker Hub's login stands under an address of old (oras-go, credentials.ServerAddressFromRegistry).
+KEYS = dict.fromkeys(("docker.io", "registry-1.docker.io"), "https://index.docker.io/v1/")
+
 
 @dataclass(frozen=True)
 class Credential:
@@ -60,20 +63,20 @@ class CredentialsFile:
             return f"{self.path}, which cannot be read ({type(error).__name__})"
         if config is None:
             return f"{self.path}, which does not exist"
-        if helper := _helper_of(config, registry):
+        key = KEYS.get(registry, registry)
+        if helper := _helper_of(config, key):
             return f"{self.path}, which leaves {registry} to docker-credential-{helper}"
-        # a registry's login may be kept under a host of the same domain
-        hosts = [_host_of(key) for key in config.get("auths") or {}]
-        known = any(host == registry or host.endswith(f".{registry}") for host in hosts)
+        known = _entry_of(config, key) is not None
         return f"{self.path}, which has {'an' if known else 'no'} entry for {registry}"
 
     def load(self, registry: str) -> Credential:
         """Return the credential for a registry, an empty one if there is none or it cannot be read."""
+        key = KEYS.get(registry, registry)
         try:
             config = self._load() or {}
-            if helper := _helper_of(config, registry):
-                return _ask_helper(helper, registry, self.environment)
-            return _parse_entry(_entry_of(config, registry) or {})
+            if helper := _helper_of(config, key):
+                return _ask_helper(helper, key, self.environment)
+            return _parse_entry(_entry_of(config, key) or {})
         except (OSError, ValueError, subprocess.SubprocessError):
             return Credential()
 

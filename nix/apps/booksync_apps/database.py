@@ -4,6 +4,7 @@ It runs through the image's own entry point, so that what is developed against i
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from booksync_apps.image import load_image
 from booksync_apps.namespaces import check_namespaces
 from booksync_apps.roots import Roots, write_roots
 from booksync_apps.server import serve
-from booksync_apps.state import hold
+from booksync_apps.state import check_ours, hold
 
 DESCRIPTION = """\
 Run the database image's PostgreSQL with pgvector until ^C, for development and tests.
@@ -23,6 +24,9 @@ Run the database image's PostgreSQL with pgvector until ^C, for development and 
 Data and the unpacked image stay in the directory; remove it to begin anew. It listens on 127.0.0.1 alone, with the
 guide's sample passwords: for a trial, never for a family's data.
 """
+
+#: All that is in a folder of the first version, which made no lock.
+FIRST_NAMES = re.compile(r"data|partial|root-[0-9a-f]{12}")
 
 PASSWORD = "password"  # noqa: S105 - the guide's sample
 
@@ -39,6 +43,13 @@ def create_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def is_of_first_version(directory: Path) -> bool:
+    """Tell whether a folder has a database and an unpacked image, as the first version left them, and nothing else."""
+    return (directory / "data/PG_VERSION").exists() and all(
+        FIRST_NAMES.fullmatch(path.name) for path in directory.iterdir()
+    )
+
+
 def run(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
     """Do what the command line says, and return the server's exit code.
 
@@ -47,8 +58,10 @@ def run(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
     options = create_parser().parse_args(arguments)
     image = load_image(required_path(environment, "BOOKSYNC_IMAGE", app="database"))
     bubblewrap = environment["BOOKSYNC_BUBBLEWRAP"].split()
-    check_namespaces(bubblewrap)
     directory = options.directory.absolute()
+    if not is_of_first_version(directory):
+        check_ours(directory)
+    check_namespaces(bubblewrap)
     with hold(directory, ports={"postgres": options.port}, way_out="end that one, or name another --directory"):
         data = directory / "data"
         data.mkdir(mode=0o700, exist_ok=True)

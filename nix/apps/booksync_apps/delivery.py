@@ -19,7 +19,7 @@ from booksync_apps.progress import Progress, Tally, format_bytes
 from booksync_apps.publication import Publication
 from booksync_apps.registry import Registry
 from booksync_apps.signature import build_signature, signature_tag, write_signature_layout
-from booksync_apps.transport import NoAnswerError
+from booksync_apps.transport import NoAnswerError, RefusedError
 
 
 @dataclass
@@ -103,7 +103,7 @@ class Delivery:
                 if not sources or self.registry.has_blob(repository, digest):
                     continue
                 for source in sources:
-                    if not self.registry.has_blob(source, digest):
+                    if not self._can_take_from(source, digest):
                         continue
                     if self.registry.mount_blob(repository, digest, source=source):
                         mounted.append(blob)
@@ -112,6 +112,12 @@ class Delivery:
         except NoAnswerError as error:
             self.progress.line(f"  not mounted from other repositories: {error}")
         return mounted
+
+    def _can_take_from(self, source: str, digest: str) -> bool:
+        try:
+            return self.registry.has_blob(source, digest)
+        except RefusedError:  # somebody else's; another sibling may be ours
+            return False
 
     def sign(self, publication: Publication) -> int:
         """Sign an image's index and manifests; return the bytes that took. What the key has signed stays as it is."""

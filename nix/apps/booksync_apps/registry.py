@@ -6,9 +6,11 @@ each blob that a repository lacks and a sibling has, the registry is asked to ta
 declines, oras sends the bytes.
 """
 
+import contextlib
 import http.client
 import json
 import re
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -19,10 +21,18 @@ from booksync_apps import transport
 from booksync_apps.credentials import Credential
 from booksync_apps.diagnosis import PLAIN, TRUST
 from booksync_apps.errors import AppError
-from booksync_apps.transport import NoAnswerError, Transport, create_context, describe_failure
+from booksync_apps.progress import format_bytes
+from booksync_apps.transport import NoAnswerError, RefusedError, Transport, create_context, describe_failure
 
 USER_AGENT = "booksync-push"
 MANIFEST_TYPES = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
+
+#: Bytes of an answer. Nothing here needs more, and a manifest itself may have that many (distribution specification).
+BODY_LIMIT = 4 << 20
+CHUNK = 1 << 16
+
+#: Docker Hub answers elsewhere than its images' names say (oras-go, registry.Reference.Host).
+API_HOSTS = {"docker.io": "registry-1.docker.io"}
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -60,7 +70,8 @@ class Registry:
             context = create_context(verify=self.transport == "tls", environment=self.environment)
             handlers.append(urllib.request.HTTPSHandler(context=context))
         self._opener = urllib.request.build_opener(*handlers)
-        self._base = f"{'http' if self.transport == 'plain' else 'https'}://{self.host}"
+        self._api_host = API_HOSTS.get(self.host, self.host)
+        self._base = f"{'http' if self.transport == 'plain' else 'https'}://{self._api_host}"
 
     def probe(self) -> None:
         """Talk to the registry once; whatever it answers is an answer.
@@ -73,15 +84,21 @@ class Registry:
         """Return the digest of a manifest, empty where the registry does not say; None where it has none.
 
         :param reference: a tag or a digest
+        :raises NoAnswerError: it does not say whether it has one
         """
         answer = self._request(
             "HEAD", f"/v2/{repository}/manifests/{reference}", pull=[repository], headers={"Accept": MANIFEST_TYPES}
         )
-        return answer.headers.get("docker-content-digest", "") if answer.status == http.client.OK else None
+        return answer.headers.get("docker-content-digest", "") if _is_there(answer) else None
 
     def has_blob(self, repository: str, digest: str) -> bool:
-        """Tell whether a repository has a blob; a redirect to where its bytes are is a yes."""
-        return self._request("HEAD", f"/v2/{repository}/blobs/{digest}", pull=[repository]).status < 400
+        """Tell whether a repository has a blob; a redirect to where its bytes are is a yes.
+
+        :raises NoAnswerError: the registry does not say
+        """
+        answer = self._request("HEAD", f"/v2/{repository}/blobs/{digest}", pull=[repository])
+        # "Pulling a layer": 307 is how a registry leaves that to a store
+        return answer.status == http.client.TEMPORARY_REDIRECT or _is_there(answer)
 
     def mount_blob(self, repository: str, digest: str, *, source: str) -> bool:
         """Ask for a blob of another repository; False when the registry would rather have its bytes.
@@ -95,13 +112,17 @@ class Registry:
         if answer.status == http.client.CREATED:
             return True
         if answer.status != http.client.ACCEPTED:
-            raise NoAnswerError(f"status {answer.status}")
-        # an upload was opened instead: close it
-        if location := answer.headers.get("location"):
-            url = urllib.parse.urljoin(f"{self._base}/", location)
-            if urllib.parse.urlsplit(url).netloc == self.host:
-                self._request("DELETE", url.removeprefix(self._base), push=[repository])
+            raise _refused(answer)
+        # an upload was opened instead: close it, where that can be; else the registry does so in time
+        with contextlib.suppress(NoAnswerError, ValueError):
+            self._close_upload(repository, answer.headers.get("location", ""))
         return False
+
+    def _close_upload(self, repository: str, location: str) -> None:
+        url = urllib.parse.urlsplit(urllib.parse.urljoin(f"{self._base}/", location))
+        # behind a proxy that speaks TLS for it, a registry may name another scheme than ours
+        if location and url.netloc == self._api_host:
+            self._request("DELETE", url._replace(scheme="", netloc="").geturl(), push=[repository])
 
     def _request(
         self,
@@ -129,7 +150,7 @@ class Registry:
                 self._tokens[scopes] = authorization
                 answer = self._send(method, self._base + path, headers={**sent, "Authorization": authorization})
         if answer.status == http.client.TOO_MANY_REQUESTS or answer.status >= http.client.INTERNAL_SERVER_ERROR:
-            raise NoAnswerError(f"status {answer.status}")
+            raise NoAnswerError(f"status code {answer.status}")
         return answer
 
     def _authorize(self, challenge: str, scopes: tuple[str, ...]) -> str:
@@ -180,9 +201,38 @@ class Registry:
                 response = error
             with response:
                 lower = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(status=response.status, headers=lower, body=response.read())
+                return Answer(status=response.status, headers=lower, body=_read_body(response))
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise describe_failure(error) from error
+
+
+def _is_there(answer: Answer) -> bool:
+    """Read the answer to HEAD ("Checking if content exists in the registry")."""
+    if answer.status not in (http.client.OK, http.client.NOT_FOUND):
+        raise _refused(answer)
+    return answer.status == http.client.OK
+
+
+def _refused(answer: Answer) -> RefusedError:
+    # in oras's words, which are understood already
+    return RefusedError(f"status code {answer.status}")
+
+
+def _read_body(response: http.client.HTTPResponse | urllib.error.HTTPError) -> bytes:
+    """Read an answer's body, which is no longer, and takes no longer, than it may.
+
+    :raises NoAnswerError: it is longer
+    :raises TimeoutError: it takes longer
+    """
+    body = bytearray()
+    until = time.monotonic() + transport.TIMEOUT_S
+    while chunk := response.read1(CHUNK):
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            raise NoAnswerError(f"it answers with more than {format_bytes(BODY_LIMIT)}")
+        if time.monotonic() > until:
+            raise TimeoutError
+    return bytes(body)
 
 
 def connect(host: str, *, insecure: bool, credential: Credential, environment: Mapping[str, str]) -> Registry:

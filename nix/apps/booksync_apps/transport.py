@@ -38,6 +38,10 @@ class NoAnswerError(Exception):
         self.untrusted = untrusted
 
 
+class RefusedError(NoAnswerError):
+    """The registry was there, but said neither yes nor no."""
+
+
 def create_context(*, verify: bool, environment: Mapping[str, str]) -> ssl.SSLContext:
     """Return how TLS is spoken; SSL_CERT_FILE and SSL_CERT_DIR count for this client as for oras.
 

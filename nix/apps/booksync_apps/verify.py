@@ -20,6 +20,7 @@ from booksync_apps.oras import Oras, OrasError
 from booksync_apps.progress import Progress, format_bytes
 from booksync_apps.reference import Reference, choose_image, parse_reference
 from booksync_apps.registry import Registry, connect
+from booksync_apps.terminal import printable
 from booksync_apps.transport import NoAnswerError
 
 DESCRIPTION = """\
@@ -76,16 +77,17 @@ class RemoteRepository:
         try:
             return self.oras.fetch_manifest(self.reference.with_suffix(digest))
         except OrasError as error:
-            raise self._explained(error, digest) from error
+            raise self.explained(error, digest) from error
 
     def fetch_blob(self, digest: str, path: Path) -> None:
         """Write a blob to a path."""
         try:
             self.oras.fetch_blob(self.reference.with_suffix(digest), path)
         except OrasError as error:
-            raise self._explained(error, digest) from error
+            raise self.explained(error, digest) from error
 
-    def _explained(self, error: OrasError, what: str) -> AppError:
+    def explained(self, error: OrasError | NoAnswerError, what: str) -> AppError:
+        """Say what could not be read, and the way out."""
         circumstances = Circumstances(
             registry=self.reference.registry,
             subject=f"{what} of {self.reference.repository}",
@@ -141,12 +143,17 @@ def verify(arguments: Sequence[str], *, environment: Mapping[str, str], output: 
     if digest != image.digest:
         try:
             difference = Comparison(image=image, repository=remote).explain(content)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise AppError(f"{reference} is not an OCI image ({type(error).__name__}: {error})") from error
-    elif missing := find_missing(image, registry, reference.repository):
-        difference = f"{missing}: is not there"
+    else:
+        try:
+            missing = find_missing(image, registry, reference.repository)
+        except NoAnswerError as error:
+            raise remote.explained(error, "a part") from error
+        difference = f"{missing}: is not there" if missing else ""
     if difference:
-        print(f"{reference}: not equal: {difference}", file=output)
+        # versions, paths and digests of the other image are whatever somebody has written there
+        print(f"{reference}: not equal: {printable(difference)}", file=output)
         return EXIT_FAILED
     whole = sum(blob.size for blob in image.parts)
     progress.line(f"equal: {format_bytes(whole)} by their digests" if digest == image.digest else "equal, one platform")
@@ -161,9 +168,9 @@ def main(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
     def run() -> int:
         try:
             return verify(arguments, environment=environment, output=sys.stdout, errors=sys.stderr)
-        except NoAnswerError as error:
-            raise UndecidedError(f"the registry went away: {error}") from error
         except AppError as error:
             raise UndecidedError(error.what, way_out=error.way_out) from error
+        except OSError as error:  # of this machine: it says nothing about the image
+            raise UndecidedError(str(error)) from error
 
     return run_to_end("verify", run, interrupted="\nverify: interrupted")

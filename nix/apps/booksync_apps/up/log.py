@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Self, TextIO
 
+from booksync_apps.terminal import printable
 from booksync_apps.up.services import NAMES
 
 #: Who speaks when it is none of the services.
@@ -121,11 +122,6 @@ def local_time(text: object) -> str:
         return f"{datetime.fromisoformat(str(text)).astimezone():%H:%M:%S}"
     except ValueError:
         return ""
-
-
-def printable(text: str) -> str:
-    """Return a text without what terminals obey."""
-    return "".join(sign if sign.isprintable() or sign == "\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def read_log(path: Path, *, is_over: Callable[[], bool]) -> Iterator[str]:
