@@ -9,6 +9,9 @@
 #
 #     KEEP_DAYS, KEEP_COUNT   a backup goes when it is older than KEEP_DAYS (30) and KEEP_COUNT (7) newer ones are there
 #
+# What a run of this or of restore.sh has left that was killed goes with the first backup that is made LEFT_HOURS later; keys
+# without a dump go as a backup does.
+#
 # container.sh beside this file has what names the containers. Exits with non-zero whatever goes wrong, for cron.
 set -Eeuo pipefail
 umask 077
@@ -24,6 +27,8 @@ for argument; do
         *) directory=$argument ;;
     esac
 done
+# longer than any run, so that none at work loses anything
+readonly LEFT_HOURS=12
 keep_days=${KEEP_DAYS:-30}
 keep_count=${KEEP_COUNT:-7}
 [[ $keep_days =~ ^[0-9]+$ && $keep_count =~ ^[1-9][0-9]*$ ]] ||
@@ -54,7 +59,38 @@ read_keys() {
 
 clean_up() {
     rm -f "$partial" "$partial_keys"
+    [[ -z $named ]] || rm -f "$named.dump.sha256" "$named.keys"
     [[ -z $scratch ]] || drop_database "$scratch" || say "database $scratch could not be removed"
+}
+
+remove_left_files() {
+    local file now
+    now=$(date +%s)
+    for file in "$directory"/.partial-*; do
+        [[ -e $file ]] || continue
+        ((now - $(stat -c %Y "$file") < LEFT_HOURS * 3600)) || rm -f "$file"
+    done
+}
+
+# a database is as old as the file that its making has written; one that somebody uses is not dropped without FORCE either
+remove_left_databases() {
+    run_sql "$aside" --set=name="$database" --set=hours="$LEFT_HOURS" <<'SQL'
+SELECT format('DROP DATABASE %I', datname) FROM pg_database AS d
+WHERE (datname ~ '^booksync_verify_[0-9]+$'
+       OR starts_with(datname, :'name' || '_restored_') AND datname ~ '_restored_[0-9]{14}$')
+  AND (pg_stat_file('base/' || oid || '/PG_VERSION', true)).modification < now() - make_interval(hours => :hours)
+  AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.datid = d.oid)
+\gexec
+SQL
+}
+
+# $1: a backup's name; whether it has a dump, which may have been compressed by hand
+has_dump() {
+    local file
+    for file in "$1".*; do
+        case $file in *.sha256 | *.keys) ;; *) return 0 ;; esac
+    done
+    return 1
 }
 
 remove_old() {
@@ -67,6 +103,15 @@ remove_old() {
             file=$directory/booksync-$stamp
             rm -f "$file.dump" "$file.dump.sha256" "$file.keys"
             say "removed booksync-$stamp, older than $keep_days days"
+        fi
+    done
+    ((kept >= keep_count)) || return 0
+    for file in "$directory"/booksync-[0-9]*Z.{dump.sha256,keys}; do
+        stamp=${file##*/booksync-}
+        stamp=${stamp%%.*}
+        if [[ -e $file && $stamp < $cutoff ]] && ! has_dump "$directory/booksync-$stamp"; then
+            rm -f "$file"
+            say "removed ${file##*/}, which has no dump and is older than $keep_days days"
         fi
     done
 }
@@ -91,10 +136,13 @@ done
 partial=$directory/.partial-$$.dump
 partial_keys=$directory/.partial-$$.keys
 scratch=
+named=
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+remove_left_files
+remove_left_databases || say "databases that earlier runs have left could not be removed"
 inside pg_dump --username="$user" --format=custom --compress=6 "$database" </dev/null >"$partial"
 scratch=booksync_verify_$$
 make_database "$scratch"
@@ -102,6 +150,12 @@ restore_into "$scratch" "$partial"
 drop_database "$scratch"
 scratch=
 
+sync "$partial"
+sum=$(sha256sum <"$partial")
+# the dump has its name last, when all that belongs to it is on the disk
+named=$name
+printf '%s  %s\n' "${sum%% *}" "${name##*/}.dump" >"$name.dump.sha256"
+sync "$name.dump.sha256"
 if [[ $keys == yes ]]; then
     printf '%s\n' "$saved_keys" >"$partial_keys"
     sync "$partial_keys"
@@ -111,10 +165,8 @@ if [[ $keys == yes ]]; then
 else
     say "the keys of the Auth API are not saved: without JWT_SECRET_KEY the links to Mangacollec in this backup are lost"
 fi
-sync "$partial"
-sum=$(sha256sum <"$partial")
-printf '%s  %s\n' "${sum%% *}" "${name##*/}.dump" >"$name.dump.sha256"
 mv "$partial" "$name.dump"
+named=
 sync "$directory"
 say "verified: database $database of $container, $(wc -c <"$name.dump") bytes"
 printf '%s\n' "$name.dump"

@@ -9,8 +9,8 @@
 #     deploy.sh                                                                what .env has for all
 #     nix run .#push -- REGISTRY auth data | ssh SERVER /srv/booksync/scripts/deploy.sh -     one image a line
 #
-# Has every image here, by digest, before anything changes; saves the database into backups/ (backup.sh); writes the
-# images into .env; starts what has changed; and waits until every container is healthy. When that fails, or is
+# Has every image here, by digest, before anything changes; saves the database into backups/ (backup.sh), for which it has
+# to run; writes the images into .env; starts what has changed; and waits until every container is healthy. When that fails, or is
 # interrupted, the images that ran before are started again. Migrations are not taken back: services run on a newer schema.
 #
 #     --recreate          make every container anew, as for a secret that has changed
@@ -30,7 +30,12 @@ for argument; do
         --no-backup) backup=no ;;
         --recreate) up_options=(--force-recreate) ;;
         --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" && exit ;;
-        -) while read -r line; do [[ -z $line ]] || words+=("$line"); done ;;
+        -)
+            # the last one may have no end
+            while read -r line || [[ -n $line ]]; do [[ -z $line ]] || words+=("$line"); done
+            # without a word it would be all of them
+            ((${#words[@]})) || fail "no image came on standard input; nothing was changed"
+            ;;
         -*) fail "unknown argument $argument; usage: deploy.sh [--no-backup] [--recreate] [IMAGE | SERVICE]..." ;;
         *) words+=("$argument") ;;
     esac
@@ -67,7 +72,10 @@ for service in "${!wanted[@]}"; do
 done
 
 is_running=$("$engine" container inspect --format '{{.State.Running}}' "${CONTAINERS[postgres]}" 2>/dev/null) || is_running=false
-if [[ $backup == yes && $is_running == true ]]; then
+if [[ $backup == yes && $is_running != true ]] && "$engine" volume inspect "$VOLUME" >/dev/null 2>&1; then
+    fail "${CONTAINERS[postgres]} does not run, so that its data cannot be saved; nothing was changed. Start it" \
+        "($here/compose.sh up --detach --wait postgres), or leave the backup out with --no-backup"
+elif [[ $backup == yes && $is_running == true ]]; then
     JWT_SECRET_KEY_FILE=$directory/secrets/jwt_secret_key CREDENTIALS_KEY_FILE=$directory/secrets/credentials_key \
         "$here/backup.sh" "$directory/backups" >&2 || fail "there is no backup, see above; nothing was changed (--no-backup)"
 fi

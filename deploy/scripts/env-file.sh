@@ -1,27 +1,34 @@
 # shellcheck shell=bash
 # Reading and writing the .env file beside the compose file: sourced by other scripts.
 
-# $1: the file, $2: a variable; the last value that it gives it, without quotes
+# $1: the file, $2: a variable; the last value that it gives it, without quotes and what is said after it, as compose has it
 read_env_file() {
     [[ -r $1 ]] || return 0
     sed -n "s/^[[:space:]]*\(export \)\?$2=//p" "$1" | tail -n 1 |
-        sed -e 's/[[:space:]]*$//' -e "s/^'\(.*\)'$/\1/" -e 's/^"\(.*\)"$/\1/'
+        sed -E -e "s/^'(([^'\\]|\\\\.)*)'.*/\1/; t" -e 's/^"(([^"\\]|\\.)*)".*/\1/; t' -e 's/ #.*//; s/[[:space:]]*$//'
 }
 
-# $1: the file, $@: NAME=VALUE; all of them or none, in the place of the lines that set or show them
-write_env_file() {
-    local file=$1 assignment name
-    shift
+# $1: the file, $2: a copy to make, $@: NAME=VALUE; in the place of the lines that set or show them
+copy_env_file() {
+    local file=$1 copy=$2 assignment name
+    shift 2
     # a copy is as secret as the file
     install -m 600 /dev/null "$file.rest"
-    cp -p "$file" "$file.new"
+    cp -p "$file" "$copy"
     for assignment; do
         name=${assignment%%=*}
-        grep -v "^[[:space:]]*#\?\(export \)\?$name=" "$file.new" >"$file.rest" || [[ $? == 1 ]]
+        grep -v "^[[:space:]]*#\?\(export \)\?$name=" "$copy" >"$file.rest" || [[ $? == 1 ]]
         printf '%s\n' "$assignment" >>"$file.rest"
-        cat "$file.rest" >"$file.new"
+        cat "$file.rest" >"$copy"
     done
     rm "$file.rest"
-    sync "$file.new"
+    sync "$copy"
+}
+
+# $1: the file, $@: NAME=VALUE; all of them or none
+write_env_file() {
+    local file=$1
+    shift
+    copy_env_file "$file" "$file.new" "$@"
     mv "$file.new" "$file"
 }

@@ -4,8 +4,9 @@
 #     install.sh [DIRECTORY]           default: /srv/booksync
 #
 # Makes the folders, copies the compose file, nginx.conf, init-db.sql, the scripts and monitoring/, makes .env from
-# .env.example and the secrets where there are none, and, where systemd runs, installs and enables booksync.service and
-# booksync-backup.timer. Starts nothing. A file that was changed by hand and is replaced is kept as NAME.old.
+# .env.example and the secrets where there are none, and, where systemd runs, installs booksync.service, for the next boot,
+# and booksync-backup.timer, which begins at once. Starts no container. A file that is not the one that takes its place is
+# kept as NAME.old; what had that name, as NAME.old.~1~ and so on.
 set -Eeuo pipefail
 umask 022
 source=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
@@ -23,11 +24,15 @@ directory=${1:-/srv/booksync}
 [[ $directory =~ ^/[A-Za-z0-9/._-]+$ ]] || fail "$directory: expected an absolute path of plain characters"
 [[ ! $directory -ef $source ]] || fail "$directory is the folder that this is installed from"
 
+replaced=()
+
 # $1: a file, $2: its place, $3: its mode
 place() {
     if [[ -e $2 ]] && ! cmp -s "$1" "$2"; then
-        mv "$2" "$2.old"
+        # what an operator has edited may be in an older one
+        mv --backup=numbered "$2" "$2.old"
         say "$2 was another one: it is kept as ${2##*/}.old"
+        replaced+=("$2")
     fi
     install -m "$3" "$1" "$2"
 }
@@ -56,6 +61,10 @@ if [[ -d /run/systemd/system ]]; then
         sed "s|/srv/booksync|$directory|g" "$unit" >"/etc/systemd/system/${unit##*/}"
     done
     systemctl daemon-reload
-    systemctl enable booksync.service booksync-backup.timer
+    systemctl enable booksync.service
+    systemctl enable --now booksync-backup.timer
 fi
+# a container that runs goes on with the file that it was started with
+[[ " ${replaced[*]} " != *" $directory/nginx/nginx.conf "* ]] ||
+    say "nginx.conf is a new one: if nginx is in use, ${CONTAINER_ENGINE:-docker} restart booksync-nginx"
 say "$directory is laid out; now look at $directory/.env, then: $directory/scripts/deploy.sh"

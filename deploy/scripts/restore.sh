@@ -44,7 +44,9 @@ check_digest() {
         say "$file.sha256 is not there: whether $file is as it was made cannot be told"
         return
     fi
-    read -r expected _ <"$file.sha256"
+    read -r expected _ <"$file.sha256" || true
+    [[ -n $expected ]] ||
+        fail "$file.sha256 is empty: whether $file is as it was made cannot be told; remove $file.sha256 to restore it all the same"
     sum=$(sha256sum <"$file")
     [[ $expected == "${sum%% *}" ]] || fail "$file is not what it was when it was made: its SHA-256 differs"
 }

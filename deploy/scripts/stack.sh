@@ -21,6 +21,8 @@ declare -rA CONTAINERS=(
     [postgres]=booksync-postgres [auth-api]=booksync_auth_api [data-api]=booksync-api-data
     [prediction-api]=booksync-api-prediction
 )
+# shellcheck disable=SC2034 # deploy.sh reads it
+readonly VOLUME=booksync_pgdata # of the database
 declare -rA REPOSITORIES=(
     [booksync-postgres]=postgres [booksync-api-auth]=auth-api [booksync-api-data]=data-api
     [booksync-api-prediction]=prediction-api
@@ -68,20 +70,31 @@ name_by_id() {
     "$engine" tag "$2" "$name" && printf '%s' "$name"
 }
 
+# $1: a reference, $2: an image's id; print its name by digest, where the reference's registry gave it one, or else by id
+name_for_good() {
+    local digest
+    digest=$("$engine" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$2" |
+        grep -F "$(repository_of "$1")@" | head -n 1) || true
+    if [[ -n $digest ]]; then printf '%s' "$digest"; else name_by_id "$1" "$2"; fi
+}
+
 # $1: a reference; have the image here, and print the name that is this image's alone
 pin() {
-    local digest id
+    local id
     if [[ $1 == *@sha256:* ]]; then
         "$engine" image inspect "$1" >/dev/null 2>&1 || "$engine" pull --quiet "$1" >&2 || return
+        printf '%s' "$1"
+        return
+    fi
+    # this machine has made it, and no registry knows it
+    if [[ $1 == *:id-* ]] && "$engine" image inspect "$1" >/dev/null 2>&1; then
         printf '%s' "$1"
         return
     fi
     # a name without a registry is of this machine alone, as `nix run .#load` makes it
     [[ $1 != */* ]] || "$engine" pull --quiet "$1" >&2 || return
     id=$("$engine" image inspect --format '{{.Id}}' "$1") || return
-    digest=$("$engine" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$1" |
-        grep -F "$(repository_of "$1")@" | head -n 1) || true
-    if [[ -n $digest ]]; then printf '%s' "$digest"; else name_by_id "$1" "$id"; fi
+    name_for_good "$1" "$id"
 }
 
 # $1: a service; what runs now under a name that stays, or what .env has where nothing runs
@@ -93,7 +106,7 @@ running_image_of() {
         *@sha256:* | *:id-*) printf '%s' "$name" ;;
         *)
             id=$("$engine" container inspect --format '{{.Image}}' "${CONTAINERS[$1]}") || return
-            name_by_id "$name" "$id"
+            name_for_good "$name" "$id"
             ;;
     esac
 }
@@ -143,13 +156,12 @@ start() {
 up_options=()
 
 undo() {
-    [[ -n ${before:-} ]] || return 0
-    # a second ^C does not leave it half done, and nobody may be there any more to read what it says
+    [[ -e $env_file.before ]] || return 0
+    # a second ^C does not leave it half done, and nobody may be there any more to read what it says, nor room to write it
     trap '' INT TERM HUP
+    set +e
     say "going back to what was there before" || exec 2>>"$directory/deploy.log"
-    write_env_file "$env_file" "${before[@]}"
-    unset before
-    if start; then
+    if mv "$env_file.before" "$env_file" && start; then
         say "the stack is healthy again, as it was"
     else
         show_what_is_wrong
@@ -160,7 +172,7 @@ undo() {
 
 # $1: services, separated by spaces, or nothing for all; $@: NAME=VALUE of images: change to them, or to nothing
 change_to() {
-    local services=$1 running
+    local services=$1 running before
     shift
     mkdir -p "$releases"
     running=$(list_running_images) || fail "what runs now cannot be named, see above; nothing was changed"
@@ -169,6 +181,8 @@ change_to() {
     if [[ -z $(ls "$releases") ]] && "$engine" container inspect "${CONTAINERS[postgres]}" >/dev/null 2>&1; then
         record_release "$running"
     fi
+    # now, and not when a disk may be full
+    copy_env_file "$env_file" "$env_file.before" "${before[@]}"
     trap undo EXIT
     # who reads along may go: the first line that cannot be written ends this in order
     trap '' PIPE
@@ -181,7 +195,7 @@ change_to() {
         show_what_is_wrong
         fail "the stack is not healthy with $*"
     fi
-    unset before
+    rm "$env_file.before"
     # not what .env says: a service that was started by hand has no line there, or a name that moves
     running=$(list_running_images)
     record_release "$running"

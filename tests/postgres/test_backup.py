@@ -5,6 +5,7 @@ the environment that they would have.
 """
 
 import gzip
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -278,6 +279,87 @@ def test_old_ones_go_when_enough_newer_ones_are_there(host: Host) -> None:
     assert "booksync-holiday.dump" in left
     host.back_up(KEEP_COUNT="1", KEEP_DAYS="100000")
     assert len([name for name in host.list_backups() if "2020" in name]) == 2 * len(ENDS)
+
+
+def make_old_database(server: Server, name: str) -> None:
+    """Make a database that is years old, by its files."""
+    server.query(f"CREATE DATABASE {name}")
+    number = server.query(f"SELECT oid FROM pg_database WHERE datname = '{name}'")
+    server.query(f"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; touch -t 202001010000 base/{number}/PG_VERSION'")
+
+
+def test_what_a_killed_run_has_left_goes_and_what_is_in_use_stays(host: Host) -> None:
+    left = ["booksync_verify_7", "booksync_restored_20200101000000"]
+    kept = ["booksync_before_20200101000000", "booksync_verify_9", "booksync_verify_mine"]
+    for name in (*left, *kept):
+        make_old_database(host.server, name)
+    # of a run at work: it is young, as is its file
+    host.server.query("CREATE DATABASE booksync_verify_8")
+    folder = host.folder / "backups"
+    folder.mkdir()
+    for name in (".partial-7.dump", ".partial-7.keys", ".partial-8.dump"):
+        (folder / name).touch()
+    for path in folder.glob(".partial-7*"):
+        os.utime(path, (0, 0))
+    with host.server.sandbox.start(
+        *("psql", "-U", "family", "-d", "booksync_verify_9", "--command", "SELECT pg_sleep(60)"),
+        entrypoint=False,
+        environment={"PGPORT": str(host.server.port)},
+        binds=[Bind(host.server.sockets, SOCKET_DIRECTORY)],
+    ) as client:
+        busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'booksync_verify_9'"
+        client.wait_until(lambda: host.server.query(busy) == "1", what="a client", timeout=30)
+        host.back_up()
+    assert set(host.databases()) == {"booksync", "booksync_verify_8", *kept}
+    assert [path.name for path in folder.glob(".*")] == [".partial-8.dump"]
+
+
+def test_keys_without_a_backup_go_when_they_are_old(host: Host) -> None:
+    folder = host.folder / "backups"
+    folder.mkdir()
+    alone = [f"booksync-20200101T000000Z{end}" for end in (".dump.sha256", ".keys")]
+    # compressed by hand; of a run that may be at work; not ours
+    kept = [f"booksync-20200102T000000Z{end}" for end in (".dump.gz", ".keys")]
+    kept += ["booksync-29990101T000000Z.keys", "mine.keys"]
+    for name in (*alone, *kept):
+        (folder / name).touch()
+    host.back_up(KEEP_COUNT="2")
+    assert {*alone, *kept} <= set(host.list_backups())
+    host.back_up(KEEP_COUNT="1")
+    assert set(kept) <= set(host.list_backups())
+    assert not set(alone) & set(host.list_backups())
+
+
+def replace_command(name: str, body: str) -> dict[str, str]:
+    """Return the environment in which bash has a function in the place of a command."""
+    return {f"BASH_FUNC_{name}%%": f"() {{ {body}\n}}"}
+
+
+def test_keys_without_their_dump_do_not_stay(host: Host) -> None:
+    result = host.run("backup.sh", **replace_command("mv", '[[ $2 != *.dump ]] && command mv "$@"'))
+    assert result.code != 0
+    assert host.list_backups() == []
+
+
+def test_all_of_a_backup_is_on_the_disk_before_it_has_its_name(host: Host) -> None:
+    said = {name: f'echo "{name} $*" >&2; command {name} "$@"' for name in ("sync", "mv")}
+    result = host.run("backup.sh", **replace_command("sync", said["sync"]), **replace_command("mv", said["mv"]))
+    assert result.code == 0, result.output
+    dump = host.list_backups()[0]
+    synced, _, named = result.output.partition(f"backups/{dump}\n")
+    assert re.search(r"mv backups/\.partial-\d+\.dump $", synced), result.output
+    for end in (r"\.partial-\d+\.dump", r"\.partial-\d+\.keys", re.escape(f"{dump}.sha256")):
+        assert re.search(f"^sync backups/{end}$", synced, re.MULTILINE), end
+    assert "sync backups\n" in named
+
+
+def test_an_empty_digest_is_said(host: Host) -> None:
+    dump = host.back_up()
+    Path(f"{dump}.sha256").write_text("")
+    result = host.run("restore.sh", "--yes", f"backups/{dump.name}")
+    assert result.code == 1
+    assert f"{dump.name}.sha256 is empty" in result.output
+    assert host.databases() == ["booksync"]
 
 
 def test_a_backup_under_load_is_one_moment_of_the_database(host: Host) -> None:

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Stands in for docker and its compose. Images are files of /engine/images and /engine/registry by name, with / as %:
 # a line with their id, how they do once they run, and their name by digest, if they have one. Containers are files of
-# /engine/containers with the image's name and its id. What was called is in /engine/calls.
+# /engine/containers with the image's name and its id. The volume is /engine/volume. What was called is in /engine/calls.
 set -eu
 printf '%s\n' "$*" >>/engine/calls
 
@@ -45,6 +45,7 @@ up() {
         [[ -e $(place images "$(image "$service")") ]] || no_such "image: $(image "$service")"
         read -r id health rest <"$(place images "$(image "$service")")"
         printf '%s %s %s\n' "$(image "$service")" "$id" "$health" >"/engine/containers/$(container "$service")"
+        [[ $service != postgres ]] || touch /engine/volume
         [[ $health == healthy ]] || failed=1
         # as one that does not end by itself
         [[ $health != hangs ]] || sleep 60
@@ -68,7 +69,7 @@ inspect() {
     read -r name id health <"/engine/containers/${!#}"
     case ${2:-} in
         *Config.Image*) echo "$name" ;;
-        *Running*) echo true ;;
+        *Running*) if [[ $health == stopped ]]; then echo false; else echo true; fi ;;
         *Health*) echo "running $health" ;;
         *Image*) echo "$id" ;;
     esac
@@ -77,7 +78,8 @@ inspect() {
 image_inspect() {
     local file id health digest=
     file=$(place images "${!#}")
-    [[ -e $file ]] || no_such "image: ${!#}"
+    # an id will do as well
+    [[ -e $file ]] || file=$(grep -l "^${!#} " /engine/images/* | head -n 1) || no_such "image: ${!#}"
     read -r id health digest <"$file"
     case $* in
         *RepoDigests*) [[ -z $digest ]] || echo "$digest" ;;
@@ -89,6 +91,7 @@ case $1 in
     compose) shift && compose "$@" ;;
     container) shift 2 && inspect "$@" ;;
     image) shift 2 && image_inspect "$@" ;;
+    volume) [[ -e /engine/volume ]] || no_such "volume: ${!#}" ;;
     pull)
         [[ -e $(place registry "${!#}") ]] || no_such "manifest: ${!#}"
         read -r _ _ digest <"$(place registry "${!#}")"

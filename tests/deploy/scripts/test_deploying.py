@@ -51,6 +51,26 @@ def test_what_push_prints_can_be_piped(first: ScriptServer) -> None:
     assert [running(first)[name] for name in ("booksync-api-data", "booksync-postgres")] == wanted
 
 
+def test_last_line_may_have_no_end(first: ScriptServer) -> None:
+    add_image(first, "images", LOCAL["auth-api"], letter="e")
+    before = running(first)
+    result = deploy(first, "-", stdin=LOCAL["auth-api"])
+    assert result.code == 0, result.output
+    assert running(first) == before | {"booksync_auth_api": "booksync-api-auth:id-eeeeeeeeeeee"}
+
+
+@pytest.mark.parametrize("stdin", ["", "\n"])
+def test_no_image_on_standard_input_is_not_all_of_them(first: ScriptServer, stdin: str) -> None:
+    """As when the push before it has failed."""
+    before = running(first)
+    add_image(first, "images", LOCAL["auth-api"], letter="e")
+    (first.folder / ".env").write_text("")
+    result = deploy(first, "-", stdin=stdin)
+    assert result.code == 1
+    assert "no image came on standard input; nothing was changed" in result.output
+    assert running(first) == before
+
+
 def test_roles_follow_the_secrets_before_services_start(first: ScriptServer) -> None:
     assert (first.engine / "sql").read_text() == (first.deploy / "init-db.sql").read_text()
     calls = (first.engine / "calls").read_text().splitlines()
@@ -97,6 +117,44 @@ def test_nothing_left_to_go_back_to_is_said(first: ScriptServer) -> None:
     assert "going back failed as well" in result.output
 
 
+def test_way_back_needs_no_room(first: ScriptServer) -> None:
+    before, content = running(first), (first.folder / ".env").read_text()
+    fail_once_it_is_stuck(first, "cp", "install", "sync")
+    add_image(first, "images", LOCAL["auth-api"], letter="e", health=NOT_HEALTHY)
+    result = deploy(first, LOCAL["auth-api"])
+    assert result.code == 1
+    assert "the stack is healthy again, as it was" in result.output
+    assert running(first) == before
+    assert sorted((first.folder / ".env").read_text().splitlines()) == sorted(content.splitlines())
+
+
+def test_way_back_that_cannot_be_begun_is_said(first: ScriptServer) -> None:
+    fail_once_it_is_stuck(first, "cp", "install", "sync", "mv")
+    add_image(first, "images", LOCAL["auth-api"], letter="e", health=NOT_HEALTHY)
+    result = deploy(first, LOCAL["auth-api"])
+    assert result.code == 3
+    assert "going back failed as well" in result.output
+
+
+def test_no_copy_of_the_env_file_is_left(first: ScriptServer) -> None:
+    """Neither of a deployment that went well nor of one that went back."""
+    for health in (NOT_HEALTHY, "healthy"):
+        add_image(first, "images", LOCAL["auth-api"], letter="e", health=health)
+        deploy(first, LOCAL["auth-api"])
+        assert [path.name for path in first.folder.glob(".env*")] == [".env"]
+
+
+def fail_once_it_is_stuck(server: ScriptServer, *programs: str) -> None:
+    """Let programs fail as on a full disk, from when the new version is not healthy."""
+    for program in programs:
+        stub = server.stubs / program
+        stub.write_text(
+            "#!/bin/bash\nif grep -q stuck /engine/containers/*; then\n"
+            f'    echo "{program}: No space left on device" >&2\n    exit 1\nfi\nexec /usr/bin/{program} "$@"\n'
+        )
+        stub.chmod(0o755)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -134,6 +192,23 @@ def test_without_a_backup_nothing_changes_unless_it_is_meant(first: ScriptServer
     assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-bbbbbbbbbbbb"
     assert deploy(first, "--no-backup", LOCAL["auth-api"]).code == 0
     assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-eeeeeeeeeeee"
+
+
+@pytest.mark.parametrize("state", ["stopped", "removed"])
+def test_database_that_does_not_run_is_not_taken_for_none(first: ScriptServer, state: str) -> None:
+    container = first.engine / "containers/booksync-postgres"
+    image, identity, _ = container.read_text().split()
+    container.write_text(f"{image} {identity} stopped\n")
+    if state == "removed":
+        container.unlink()
+    before = running(first)
+    add_image(first, "images", LOCAL["auth-api"], letter="e")
+    result = deploy(first, LOCAL["auth-api"])
+    assert result.code == 1
+    assert "booksync-postgres does not run, so that its data cannot be saved; nothing was changed" in result.output
+    assert running(first) == before
+    assert not (first.engine / "backup").exists()
+    assert deploy(first, "--no-backup", LOCAL["auth-api"]).code == 0
 
 
 def test_an_interrupted_one_goes_back(first: ScriptServer) -> None:

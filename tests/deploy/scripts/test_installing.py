@@ -1,6 +1,9 @@
 """A server is laid out as in the guide; secrets are made once, belong to who reads them, and are never overwritten."""
 
+import dataclasses
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +44,57 @@ def test_units_call_what_is_installed(installed: ScriptServer) -> None:
     for unit in units:
         for path in re.findall(r"/srv/booksync(/[\w./-]+)", unit.read_text()):
             assert (installed.folder / path.lstrip("/")).exists(), path
+
+
+@pytest.fixture
+def with_systemd(server: ScriptServer, tmp_path: Path) -> ScriptServer:
+    """Return a server on which systemd runs, to be installed with `INSTALL_WITH_SYSTEMD`."""
+    system = tmp_path / "system"
+    system.mkdir()
+    (system / "usr").symlink_to(server.system / "usr")
+    shutil.copytree(server.system / "etc", system / "etc", symlinks=True, copy_function=shutil.copyfile)
+    for folder in (system / "etc", *(path for path in (system / "etc").rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
+    (system / "etc/systemd").mkdir(exist_ok=True)
+    (system / "etc/systemd/system").symlink_to("/engine/units")
+    (server.engine / "units").mkdir()
+    program = server.stubs / "systemctl"
+    program.write_text("#!/bin/bash\nprintf '%s\\n' \"$*\" >>/engine/systemctl\n")
+    program.chmod(0o755)
+    return dataclasses.replace(server, system=system)
+
+
+INSTALL_WITH_SYSTEMD = ("bash", "-c", f"mkdir -p /run/systemd/system && exec {INSTALL}")
+
+
+def test_backups_begin_with_the_installation(with_systemd: ScriptServer) -> None:
+    """And the stack does not: it is enabled, for the next boot."""
+    result = with_systemd.run(*INSTALL_WITH_SYSTEMD)
+    assert result.code == 0, result.output
+    units = {path.name for path in (with_systemd.engine / "units").iterdir()}
+    assert units == {"booksync-backup.service", "booksync-backup.timer", "booksync.service"}
+    reload, *calls = (with_systemd.engine / "systemctl").read_text().splitlines()
+    assert reload == "daemon-reload"
+    assert sorted(calls) == ["enable --now booksync-backup.timer", "enable booksync.service"]
+
+
+def test_edits_are_kept_through_every_update(installed: ScriptServer) -> None:
+    path = installed.folder / "nginx/nginx.conf"
+    path.write_text("# mine\n")
+    assert installed.run(INSTALL).code == 0
+    # as of another version
+    path.write_text("# theirs\n")
+    result = installed.run(INSTALL)
+    assert result.code == 0, result.output
+    kept = {file.read_text() for file in path.parent.glob("nginx.conf.old*")}
+    assert kept == {"# mine\n", "# theirs\n"}
+
+
+def test_new_configuration_of_nginx_says_what_reads_it(installed: ScriptServer) -> None:
+    said = "docker restart booksync-nginx"
+    assert said not in installed.run(INSTALL).output
+    (installed.folder / "nginx/nginx.conf").write_text("# another version's\n")
+    assert said in installed.run(INSTALL).output
 
 
 def test_installing_again_keeps_what_is_the_operators(installed: ScriptServer) -> None:
@@ -103,6 +157,25 @@ def test_env_file_of_the_guide_goes_on(server: ScriptServer) -> None:
     assert secrets["mangacollec_client_secret"] == "9f8e"
     assert "jwt_secret_key is what .env has: remove it there" in result.output
     assert "f3b1c8" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("abcdef # made 2026", "abcdef"),
+        ("abc#def", "abc#def"),
+        ('"p w" # note', "p w"),
+        ("'p w' # the 'old' one", "p w"),
+        ('"p # w"', "p # w"),
+        ("'a \"b\" c'", 'a "b" c'),
+        ('abc"d # e"', 'abc"d'),
+    ],
+)
+def test_env_file_is_read_as_compose_reads_it(server: ScriptServer, line: str, value: str) -> None:
+    (server.folder / ".env").write_text(f"DB_AUTH_PASSWORD={line}\n")
+    result = server.run(INSTALL)
+    assert result.code == 0, result.output
+    assert secrets_of(server)["db_auth_password"] == value
 
 
 def test_a_folder_that_the_engine_made_is_no_secret(installed: ScriptServer) -> None:

@@ -5,6 +5,8 @@ import pytest
 from booksync_testing.releases import LOCAL, add_first_version, add_image, deploy, running
 from booksync_testing.server import ScriptServer
 
+REGISTRY = "registry.example:5000/family"
+
 
 def second_version(server: ScriptServer) -> None:
     """Bring a second version of two services into service."""
@@ -52,6 +54,50 @@ def test_rollback_leads_from_one_new_service_to_a_stack_that_was_started_by_hand
     assert result.code == 0, result.output
     assert running(installed)["booksync_auth_api"] == "booksync-api-auth:id-bbbbbbbbbbbb"
     assert running(installed)["booksync-api-data"] == "booksync-api-data:id-cccccccccccc"
+
+
+def start_by_tag(server: ScriptServer, *, has_digest: bool) -> str:
+    """Start by hand with an image that .env names by a registry's tag; return that tag."""
+    add_first_version(server)
+    tag = f"{REGISTRY}/booksync-api-auth:1.0.0"
+    add_image(server, "images", tag, letter="e")
+    if not has_digest:
+        # engines leave their own registry's name out there
+        (server.engine / "images" / tag.replace("/", "%")).write_text(f"sha256:{'e' * 64} healthy\n")
+    with (server.folder / ".env").open("a") as stream:
+        stream.write(f"AUTH_IMAGE={tag}\n")
+    assert server.run("docker", "compose", "up", "--detach").code == 0
+    return tag
+
+
+@pytest.mark.parametrize(
+    ("has_digest", "name"),
+    [
+        (True, f"{REGISTRY}/booksync-api-auth@sha256:{'E' * 64}"),
+        (False, f"{REGISTRY}/booksync-api-auth:id-eeeeeeeeeeee"),
+    ],
+)
+def test_rollback_leads_to_what_ran_under_a_tag_of_a_registry(
+    installed: ScriptServer, has_digest: bool, name: str
+) -> None:
+    """The registry is not asked for a name that only this machine knows."""
+    start_by_tag(installed, has_digest=has_digest)
+    add_image(installed, "images", LOCAL["auth-api"], letter="f")
+    assert deploy(installed, LOCAL["auth-api"]).code == 0
+    result = installed.run("scripts/rollback.sh")
+    assert result.code == 0, result.output
+    assert running(installed)["booksync_auth_api"] == name
+
+
+@pytest.mark.parametrize("has_digest", [True, False])
+def test_after_going_back_to_a_tag_of_a_registry_the_next_one_is_deployed(
+    installed: ScriptServer, has_digest: bool
+) -> None:
+    start_by_tag(installed, has_digest=has_digest)
+    add_image(installed, "images", LOCAL["auth-api"], letter="f", health="stuck")
+    assert deploy(installed, LOCAL["auth-api"]).code == 1
+    result = deploy(installed)
+    assert result.code == 0, result.output
 
 
 @pytest.mark.parametrize(
