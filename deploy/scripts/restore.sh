@@ -46,7 +46,8 @@ check_digest() {
     fi
     read -r expected _ <"$file.sha256" || true
     [[ -n $expected ]] ||
-        fail "$file.sha256 is empty: whether $file is as it was made cannot be told; remove $file.sha256 to restore it all the same"
+        fail "$file.sha256 is empty: whether $file is as it was made cannot be told. Remove $file.sha256 to restore it" \
+            "all the same"
     sum=$(sha256sum <"$file")
     [[ $expected == "${sum%% *}" ]] || fail "$file is not what it was when it was made: its SHA-256 differs"
 }
