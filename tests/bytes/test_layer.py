@@ -1,7 +1,7 @@
 """Permissions of a layer match exactly the paths that they name; its blob is of the whole tar."""
 
+import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,6 @@ def test_owner_is_named_alike_as_user_and_group() -> None:
 
 
 def test_a_tar_that_cannot_be_read_is_no_layer(tmp_path: Path) -> None:
-    copy = [sys.executable, "-c", "import shutil, sys; shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer)"]
     unreadable = Path("/proc/self/mem")  # at its beginning there is nothing
     with pytest.raises(OSError, match="Input/output error"):
-        compress(unreadable, tmp_path / "blob", command=copy, media_type="any")
+        compress(unreadable, tmp_path / "blob", command=[os.environ["BOOKSYNC_BUSYBOX"], "cat"], media_type="any")
