@@ -10,10 +10,5 @@ mkDebianTree {
     "libpcre2-8-0"
     "libselinux1"
   ];
-  drop = [
-    "usr/share/doc"
-    "usr/share/man"
-    "usr/share/locale"
-    "usr/share/bash-completion"
-  ];
+  drop = import ./documentation.nix;
 }

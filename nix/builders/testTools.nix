@@ -8,10 +8,5 @@ mkDebianTree {
   name = "test-tools";
   inherit (platform) architecture;
   packages = locks.debian.groups.test.${platform.architecture};
-  drop = [
-    "usr/share/doc"
-    "usr/share/man"
-    "usr/share/locale"
-    "usr/share/bash-completion"
-  ];
+  drop = import ./documentation.nix;
 }

@@ -8,11 +8,5 @@ mkDebianTree {
   name = "vm-tools";
   inherit (platform) architecture;
   packages = locks.debian.groups.vm-host.${platform.architecture};
-  drop = [
-    "usr/share/doc"
-    "usr/share/man"
-    "usr/share/locale"
-    "usr/share/bash-completion"
-    "usr/share/lintian"
-  ];
+  drop = import ./documentation.nix ++ [ "usr/share/lintian" ];
 }
