@@ -60,6 +60,7 @@ def create_app[S: ServiceSettings](
         on_ready=on_ready,
         on_fatal=on_fatal,
     )
+    checkup = health.Health(database=database, migrations=migrations, parts=parts, startup=startup)
     figures = metrics.Metrics()
     figures.ready.set_function(lambda: startup.is_ready)
 
@@ -74,6 +75,7 @@ def create_app[S: ServiceSettings](
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+            await checkup.stop()
             for part in parts:
                 await part.stop()
             if database is not None:
@@ -100,10 +102,9 @@ def create_app[S: ServiceSettings](
     app.add_middleware(StartingMiddleware, startup=startup)
     app.add_middleware(RequestMiddleware, metrics=figures)
 
-    asked = health.Health(database=database, migrations=migrations, parts=parts, startup=startup)
     routers = [
         *service.routers,  # first, as they are asked most
-        health.make_router(name=service.distribution, version=service.version, health=asked),
+        health.make_router(name=service.distribution, version=service.version, health=checkup),
         metrics.make_router(figures),
         documentation.make_router(title=service.title, openapi_url="openapi.json"),
     ]

@@ -1,13 +1,14 @@
 """The Auth API's addresses, and a client that tries one after the other."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import httpx
 from pydantic import AnyHttpUrl, SecretStr
 
 from booksync_common.problems import unavailable
-from booksync_common.settings import ServiceSettings
+from booksync_common.settings import Finding, ServiceSettings, check_key
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,13 @@ class AuthClientSettings(ServiceSettings):
     auth_api_url: AnyHttpUrl | None = None
     #: What machines send as X-API-Key.
     app_secret_key: SecretStr | None = None
+    #: What there is without it.
+    without_key: ClassVar[str] = "machines need keys that the Auth API issues"
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is missing or unsafe."""
+        yield from super().findings()
+        yield from check_key("APP_SECRET_KEY", self.app_secret_key, missing=self.without_key, required=False)
 
     @property
     def auth_addresses(self) -> Sequence[str]:

@@ -18,6 +18,9 @@ from booksync_common.startup import Startup
 LIMIT = 2.0
 #: Answers are shared for this long, so that asking often costs the database nothing.
 FRESH = 1.0
+#: And given for this much longer while the parts are asked anew (stale-while-revalidate, RFC 5861): a question to the
+#: database is several turns of the event loop, and in a storm of requests each of them is long.
+STALE = 3.0
 
 
 class Health:
@@ -31,20 +34,40 @@ class Health:
         self._migrations = migrations
         self._parts = parts
         self._startup = startup
-        self._lock = asyncio.Lock()
-        self._asked = -FRESH
+        self._asking: asyncio.Task[None] | None = None
+        self._asked = 0.0
         self._stage = ""
         self._checks: Mapping[str, Check] = {}
 
     async def checks(self) -> Mapping[str, Check]:
         """Return the state of every part, by name."""
-        async with self._lock:
-            # what was said of one stage of the start-up is no answer in the next: ready is seen at once
-            if time.monotonic() - self._asked >= FRESH or self._stage != self._startup.stage:
-                self._stage = self._startup.stage
-                self._checks = await self._ask()
-                self._asked = time.monotonic()
-            return self._checks
+        # what was said of one stage of the start-up is no answer in the next: ready is seen at once
+        while self._stage != self._startup.stage:
+            await asyncio.shield(self._ask_anew())
+        age = time.monotonic() - self._asked
+        if age >= FRESH:
+            asking = self._ask_anew()
+            if age >= FRESH + STALE:
+                await asyncio.shield(asking)
+        return self._checks
+
+    async def stop(self) -> None:
+        """Ask no more."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
+
+    def _ask_anew(self) -> asyncio.Task[None]:
+        """Have the parts asked, by one task for all who want to know; whoever waits for it may go away."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._note(), name="health")
+        return self._asking
+
+    async def _note(self) -> None:
+        stage = self._startup.stage
+        self._checks = await self._ask()
+        self._stage = stage
+        self._asked = time.monotonic()
 
     async def _ask(self) -> dict[str, Check]:
         checks = {"startup": self._check_startup()}

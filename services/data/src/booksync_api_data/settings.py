@@ -1,15 +1,16 @@
 """What the operator of the Data API decides."""
 
-from collections.abc import Iterator
+from typing import ClassVar
 
 from pydantic import Field
 
 from booksync_common.auth_client import AuthClientSettings
-from booksync_common.settings import Finding, check_key
 
 
 class DataSettings(AuthClientSettings):
     """The guide's table of variables, and what every service has."""
+
+    without_key: ClassVar[str] = "writing facts that all share answers 503"
 
     port: int = Field(default=8001, ge=1, le=65535)
 
@@ -19,9 +20,3 @@ class DataSettings(AuthClientSettings):
         if self.app_debug is None and self.debug is None:
             return True
         return super().is_debug
-
-    def findings(self) -> Iterator[Finding]:
-        """Yield what is missing or unsafe."""
-        yield from super().findings()
-        missing = "writing facts that all share answers 503"
-        yield from check_key("APP_SECRET_KEY", self.app_secret_key, missing=missing, required=False)

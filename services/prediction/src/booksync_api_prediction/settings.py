@@ -1,13 +1,11 @@
 """What the operator of the Prediction API decides."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import AnyHttpUrl, Field
 
 from booksync_common.auth_client import AuthClientSettings
-from booksync_common.settings import Finding, check_key
 
 #: pgvector's limit of an indexed column of type vector.
 MAX_DIMENSION = 2000
@@ -15,6 +13,8 @@ MAX_DIMENSION = 2000
 
 class PredictionSettings(AuthClientSettings):
     """The guide's table of variables, and what every service has."""
+
+    without_key: ClassVar[str] = "machines embed with keys that the Auth API issues"
 
     port: int = Field(default=8002, ge=1, le=65535)
     vector_dimension: int = Field(default=384, ge=1, le=MAX_DIMENSION)
@@ -30,12 +30,6 @@ class PredictionSettings(AuthClientSettings):
     mangacollec_base_url: AnyHttpUrl = AnyHttpUrl("https://api.mangacollec.com")
     #: Vectors from which on an index answers: below, each is compared, which misses nothing.
     hnsw_min_rows: int = Field(default=20_000, ge=1)
-
-    def findings(self) -> Iterator[Finding]:
-        """Yield what is missing or unsafe."""
-        yield from super().findings()
-        missing = "machines embed with keys that the Auth API issues"
-        yield from check_key("APP_SECRET_KEY", self.app_secret_key, missing=missing, required=False)
 
     @property
     def model_name(self) -> str:
