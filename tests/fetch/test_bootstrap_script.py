@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 SHELL = json.loads(os.environ.get("BOOKSYNC_SHELL", '["/bin/sh"]'))
-STUB_SHELL = f"{os.environ['BOOKSYNC_BUSYBOX']} sh" if "BOOKSYNC_BUSYBOX" in os.environ else "/bin/sh"
+BUSYBOX = os.environ.get("BOOKSYNC_BUSYBOX")
+STUB_SHELL = f"{BUSYBOX} sh" if BUSYBOX else "/bin/sh"
 BOOTSTRAP = Path(__file__).parents[2] / "bootstrap"
 
 #: Programs of a machine that has all; what each does beside being noted down.
@@ -24,7 +25,10 @@ ALL = {
     "python3": "",
     "nix": "",
     "git": "",
+    "mkdir": f'exec {BUSYBOX} mkdir "$@"' if BUSYBOX else 'exec /bin/mkdir "$@"',
 }
+#: Of them, those that say or do what the machine's own would, and are not noted down.
+PLAIN = ("dirname", "uname", "id", "mkdir")
 
 
 @dataclass
@@ -39,16 +43,21 @@ class Machine:
         programs.mkdir()
         calls.touch()
         for name, does in self.programs.items():
-            note = "" if name in ("dirname", "uname", "id") else f'echo "{name} $*" >> "{calls}"\n'
+            note = "" if name in PLAIN else f'echo "{name} $*" >> "{calls}"\n'
             (programs / name).write_text(f"#!{STUB_SHELL}\n{note}{does}\n")
             (programs / name).chmod(0o755)
         return subprocess.run(
             [*SHELL, str(BOOTSTRAP), *arguments],
-            env={"PATH": str(programs)},
+            env={"PATH": str(programs), "HOME": str(self.folder)},
             capture_output=True,
             text=True,
             check=False,
         )
+
+    @property
+    def configuration(self) -> Path:
+        """Nix's, of the user."""
+        return self.folder / ".config/nix/nix.conf"
 
     @property
     def calls(self) -> list[str]:
@@ -94,7 +103,7 @@ def test_what_is_missing_is_installed_by_root(
     machine.programs.update(replaced)
     done = machine.bootstrap("check")
     assert done.returncode == 0
-    assert done.stderr.splitlines() == [f"bootstrap: installing {packages}"]
+    assert done.stderr.splitlines()[0] == f"bootstrap: installing {packages}"
     assert machine.calls == [
         "dpkg --configure -a",
         "apt-get -qq update",
@@ -150,3 +159,39 @@ def test_an_installation_that_fails_ends_the_run(machine: Machine, fails: str) -
     machine.lack("nix")
     machine.programs["apt-get"] = f'case "$*" in *{fails}*) echo "E: no network" >&2; exit 100 ;; esac'
     expect_refusal(machine, "apt-get: expected to install nix-bin, got the error above; run the same command again")
+
+
+FLAKES = "experimental-features = nix-command flakes\n"
+
+
+@pytest.mark.parametrize(("user", "configuration"), [("0", FLAKES + "build-users-group =\n"), ("1000", FLAKES)])
+def test_nix_that_it_installs_works_without_it(machine: Machine, user: str, configuration: str) -> None:
+    machine.lack("nix")
+    machine.programs["id"] = f"echo {user}"
+    done = machine.bootstrap("build")
+    assert done.stderr.splitlines()[1:] == [f"bootstrap: flakes are enabled in {machine.configuration}"]
+    assert machine.configuration.read_text() == configuration
+
+
+def test_a_configuration_of_nix_stays_as_it_is(machine: Machine) -> None:
+    machine.lack("nix")
+    machine.configuration.parent.mkdir(parents=True)
+    machine.configuration.write_text("cores = 1\n")
+    assert machine.bootstrap("build").returncode == 0
+    assert machine.configuration.read_text() == "cores = 1\n"
+
+
+def test_nix_that_was_there_is_not_configured(machine: Machine) -> None:
+    machine.lack("git")
+    assert machine.bootstrap("build").returncode == 0
+    assert not machine.configuration.exists()
+
+
+def test_a_home_that_takes_no_files_ends_nothing(machine: Machine) -> None:
+    machine.lack("nix")
+    machine.configuration.parent.parent.write_text("not a folder")
+    done = machine.bootstrap("build")
+    assert done.returncode == 0
+    line = f"bootstrap: {machine.configuration} could not be written; for Nix without ./bootstrap, see README.md"
+    assert done.stderr.splitlines()[-1] == line
+    assert machine.calls[-1].startswith("python3 -B")
