@@ -43,7 +43,7 @@ mkPython {
       name = builtins.baseNameOf path;
       path = source;
     }
-  ) sources;
+  ) ({ "pyproject.toml" = ../../pyproject.toml; } // sources);
   site =
     map (
       group:

@@ -29,7 +29,6 @@ let
       inherit name groups;
       tests = map (test: "tests/apps/test_${test}.py") tests;
       sources = {
-        "pyproject.toml" = ../../pyproject.toml;
         "nix/apps/booksync_apps" = ../apps/booksync_apps;
         "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;
         "tests/apps" = ../../tests/apps;

@@ -43,7 +43,6 @@ let
       tests = map (test: "tests/deploy/${test}") tests;
       pythonPath = [ "tests/lib" ] ++ pythonPath;
       sources = {
-        "pyproject.toml" = ../../pyproject.toml;
         "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;
         "tests/deploy" = ../../tests/deploy;
         "deploy" = ../../deploy;

@@ -5,7 +5,6 @@
     name = "docs";
     tests = [ "tests/docs" ];
     sources = {
-      "pyproject.toml" = ../../pyproject.toml;
       "README.md" = ../../README.md;
       "CHANGELOG.md" = ../../CHANGELOG.md;
       docs = ../../docs;

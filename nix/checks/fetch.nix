@@ -17,7 +17,6 @@ in
     name = "fetch-unit";
     tests = [ "tests/fetch" ];
     sources = {
-      "pyproject.toml" = ../../pyproject.toml;
       "tests/fetch" = ../../tests/fetch;
       "nix/fetch" = ../fetch;
       "nix/inputs.json" = ../inputs.json;

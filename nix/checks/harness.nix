@@ -5,7 +5,6 @@
     name = "tests-harness";
     tests = [ "tests/harness" ];
     sources = {
-      "pyproject.toml" = ../../pyproject.toml;
       "tests/lib" = ../../tests/lib;
       "tests/harness" = ../../tests/harness;
     };

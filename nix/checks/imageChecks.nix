@@ -44,7 +44,6 @@ let
     };
 
   sources = {
-    "pyproject.toml" = ../../pyproject.toml;
     "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;
   };
   imageSources = sources // {

@@ -9,7 +9,6 @@
       "model"
     ];
     sources = {
-      "pyproject.toml" = ../../pyproject.toml;
       "tests/model" = ../../tests/model;
       "nix/builders/booksync_build" = ../builders/booksync_build;
     };

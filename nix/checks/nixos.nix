@@ -8,7 +8,6 @@ in
     name = "nixos-secrets";
     tests = [ "tests/nixos/test_secrets.py" ];
     sources = {
-      "pyproject.toml" = ../../pyproject.toml;
       "nix/nixos" = ../nixos;
       "tests/nixos" = ../../tests/nixos;
     };

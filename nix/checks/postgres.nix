@@ -94,7 +94,6 @@ let
         ];
         pythonPath = map (name: "services/${name}/src") services;
         sources = {
-          "pyproject.toml" = ../../pyproject.toml;
           "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;
           "tests/postgres" = ../../tests/postgres;
           "deploy/scripts" = ../../deploy/scripts;

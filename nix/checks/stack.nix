@@ -7,7 +7,12 @@
   testTools,
 }:
 let
-  inherit (builtins) listToAttrs;
+  inherit (builtins)
+    attrNames
+    listToAttrs
+    readDir
+    removeAttrs
+    ;
   release = import ../images/release.nix;
   mkPush = import ../apps/mkPush.nix { inherit platform builders; };
   mkVerify = import ../apps/mkVerify.nix { inherit platform builders; };
@@ -38,6 +43,24 @@ let
   ];
   # what all of these have sent
   end = [ "no_network" ];
+
+  # a change of documents, or of what is for a cluster, starts no machine
+  deployment = listToAttrs (
+    map
+      (name: {
+        name = "deploy/${name}";
+        value = ../../deploy + "/${name}";
+      })
+      (
+        attrNames (
+          removeAttrs (readDir ../../deploy) [
+            "README.md"
+            "database.md"
+            "kubernetes"
+          ]
+        )
+      )
+  );
 
   layoutsOf =
     architecture:
@@ -74,12 +97,10 @@ let
     builders.mkPytest {
       inherit name;
       tests = map (scenario: "tests/stack/test_${scenario}.py") scenarios;
-      sources = {
-        "pyproject.toml" = ../../pyproject.toml;
+      sources = deployment // {
         "nix/apps/booksync_apps" = ../apps/booksync_apps;
         "tests/lib" = ../../tests/lib;
         "tests/stack" = ../../tests/stack;
-        "deploy" = ../../deploy;
         "docs/guide.fr.md" = ../../docs/guide.fr.md;
         "services/common/tests/lib" = ../../services/common/tests/lib;
       };

@@ -25,7 +25,6 @@ let
           "supply"
         ];
         sources = {
-          "pyproject.toml" = ../../pyproject.toml;
           "nix/builders/booksync_build" = ../builders/booksync_build;
           "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;
           "tests/supply" = ../../tests/supply;

@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 
 from booksync_apps.database import create_parser
+from process_tree import list_descendants
 
 START_LIMIT_S = 120
 END_LIMIT_S = 60
@@ -134,11 +135,18 @@ def test_it_is_shut_down_in_order(directory: Path, port: int, number: signal.Sig
 
 def test_a_second_interrupt_kills_it_and_leaves_nothing_behind(directory: Path, port: int) -> None:
     with start(directory, port) as database:
-        address = database.addresses["TEST_DATABASE_URL", ""]
+        processes = list_descendants(database.process.pid)
+        (checkpointer,) = (pid for pid, words in processes.items() if words.startswith("postgres: checkpointer"))
+        os.kill(checkpointer, signal.SIGSTOP)  # the server does not end by itself now
         os.killpg(database.process.pid, signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            database.process.wait(2)
         os.killpg(database.process.pid, signal.SIGINT)
         database.process.wait(END_LIMIT_S)
-    assert not asyncio.run(is_ready(address))
+    deadline = time.monotonic() + END_LIMIT_S
+    while left := [pid for pid in processes if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < deadline, f"expected nothing of it to be left, got the processes {left}"
+        time.sleep(0.1)
 
 
 def test_data_outlive_it_and_nothing_is_unpacked_twice(directory: Path, port: int) -> None:

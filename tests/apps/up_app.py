@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from process_tree import list_descendants
+
 LOOPBACK = "127.0.0.1"
 SERVICES = ("postgres", "auth", "data", "prediction")
 
@@ -129,15 +131,4 @@ class Running:
 
     def first_processes(self) -> dict[int, str]:
         """Return the processes that this one has started, and theirs: id -> words."""
-        found = {}
-        todo = [self.process.pid]
-        while todo:
-            pid = todo.pop()
-            try:
-                children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-                found[pid] = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-            except OSError:  # it has just ended
-                continue
-            todo += children
-        del found[self.process.pid]
-        return found
+        return list_descendants(self.process.pid)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 DOCUMENTS = sorted(
-    path for folder in (".", "docs", "deploy", "bench") for path in Path(folder).glob("*.md") if path.is_file()
+    [*Path().glob("*.md"), *(path for name in ("docs", "deploy", "bench") for path in Path(name).rglob("*.md"))]
 )
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)

@@ -131,16 +131,23 @@ def test_it_restores_into_the_database_that_lost_everything(host: Host) -> None:
     assert host.server.query("SELECT has_database_privilege('public', 'booksync', 'CONNECT')") == "f"
 
 
-@pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_a_plain_dump_of_the_guide_restores_without_merging(host: Host, suffix: str) -> None:
-    before = digest(host.server)
+def dump_plainly(host: Host) -> bytes:
+    """Return what the guide's own line writes."""
     words = ("pg_dump", "-U", "family", "booksync")
-    plain = host.server.sandbox.run(
+    done = host.server.sandbox.run(
         *words,
         entrypoint=False,
         environment={"PGPORT": str(host.server.port)},
         binds=[Bind(host.server.sockets, SOCKET_DIRECTORY)],
-    ).output.encode()
+    )
+    assert done.code == 0, done.output
+    return done.output.encode()
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_plain_dump_of_the_guide_restores_without_merging(host: Host, suffix: str) -> None:
+    before = digest(host.server)
+    plain = dump_plainly(host)
     (host.folder / f"backup.sql{suffix}").write_bytes(gzip.compress(plain) if suffix else plain)
     host.server.query("INSERT INTO auth.users VALUES (-1, 'later')", database="booksync")
     result = host.run("restore.sh", "--yes", f"backup.sql{suffix}")
@@ -158,13 +165,53 @@ def spoil(content: bytes) -> bytes:
     return content[:middle] + bytes(64) + content[middle + 64 :]
 
 
-@pytest.mark.parametrize("damage", [cut, spoil, lambda _: b"SELECT 1;", lambda _: b""])
-def test_a_damaged_file_changes_nothing(host: Host, damage: Callable[[bytes], bytes]) -> None:
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (cut, "its SHA-256 differs"),
+        (spoil, "its SHA-256 differs"),
+        (lambda _: b"SELECT 1;", "its SHA-256 differs"),
+        (lambda _: b"", "cannot be read, or is empty"),
+    ],
+)
+def test_a_damaged_file_changes_nothing(host: Host, damage: Callable[[bytes], bytes], words: str) -> None:
     dump = host.back_up()
     dump.write_bytes(damage(dump.read_bytes()))
+    expect_no_change(host, f"backups/{dump.name}", words)
+
+
+COMPLETE = b"\n-- PostgreSQL database dump complete"
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda plain: plain.replace(COMPLETE, b"\nSELECT broken;" + COMPLETE), 'column "broken" does not exist'),
+        (lambda plain: plain[: plain.index(COMPLETE)], "is no whole dump of pg_dump"),
+    ],
+    ids=["a statement that fails at the end", "cut between two statements"],
+)
+def test_a_plain_dump_that_fails_in_the_middle_changes_nothing(
+    host: Host, damage: Callable[[bytes], bytes], words: str
+) -> None:
+    (host.folder / "backup.sql").write_bytes(damage(dump_plainly(host)))
+    expect_no_change(host, "backup.sql", words)
+
+
+def test_a_dump_whose_middle_is_spoilt_changes_nothing(host: Host) -> None:
+    """Without its digest, what restores it has to notice."""
+    dump = host.back_up()
+    dump.write_bytes(spoil(dump.read_bytes()))
+    Path(f"{dump}.sha256").unlink()
+    expect_no_change(host, f"backups/{dump.name}", "pg_restore: error")
+
+
+def expect_no_change(host: Host, file: str, words: str) -> None:
+    """Restore a file in vain."""
     before = digest(host.server)
-    result = host.run("restore.sh", "--yes", f"backups/{dump.name}")
+    result = host.run("restore.sh", "--yes", file)
     assert result.code != 0
+    assert words in result.output
     assert host.databases() == ["booksync"]
     assert digest(host.server) == before
 
@@ -370,7 +417,7 @@ def test_a_backup_under_load_is_one_moment_of_the_database(host: Host) -> None:
         database="booksync",
     )
     move = (
-        "DO $$ BEGIN FOR i IN 1 .. 100000 LOOP"
+        "DO $$ BEGIN FOR i IN 1 .. 2000000000 LOOP"
         " UPDATE data.account SET amount = amount + CASE id WHEN i % 50 + 1 THEN -1 ELSE 1 END"
         " WHERE id IN (i % 50 + 1, (i + 7) % 50 + 1); INSERT INTO data.moves VALUES (i); COMMIT; END LOOP; END $$"
     )
@@ -386,7 +433,8 @@ def test_a_backup_under_load_is_one_moment_of_the_database(host: Host) -> None:
         during = int(host.server.query("SELECT count(*) FROM data.moves", database="booksync"))
         assert writer.poll() is None, "the load ended before the backup did"
     users = digest(host.server)
-    host.server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'booksync'")
+    # with the time that it may take, as restore.sh minds who is connected
+    host.server.query("SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = 'booksync'")
     result = host.run("restore.sh", "--yes", f"backups/{dump.name}")
     assert result.code == 0, result.output
     sums = "SELECT sum(amount), (SELECT count(*) FROM data.moves) FROM data.account"

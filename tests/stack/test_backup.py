@@ -40,6 +40,7 @@ def test_backup_wipe_restore(deployed: Machine, household: Household) -> None:
 
 def test_restore_refuses_while_services_run(deployed: Machine) -> None:
     dumps = deployed.succeed(f"ls {FOLDER}/backups/*.dump").split()
-    deployed.fail(f"{SCRIPTS}/restore.sh --yes {dumps[0]}")
+    said = deployed.fail(f"{SCRIPTS}/restore.sh --yes {dumps[0]} 2>&1")
+    assert "is in use by" in said
     running = deployed.succeed("docker ps --format '{{.Names}}'").split()
     assert {DATABASE, *CONTAINERS.values()} <= set(running)

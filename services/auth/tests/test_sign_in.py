@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from unittest.mock import Mock
 
+import bcrypt
 import pytest
 from passlib.context import CryptContext
 from sqlalchemy.engine import URL
@@ -75,7 +76,6 @@ async def test_unknown_name_costs_as_much_as_a_wrong_password(
     house: Household, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await house.add("Ana")
-    bcrypt = pytest.importorskip("bcrypt")
     hashpw = Mock(wraps=bcrypt.hashpw)
     monkeypatch.setattr(bcrypt, "hashpw", hashpw)
     counts = []

@@ -16,8 +16,8 @@ from booksync_service_testing.loopback import serve_on_loopback
 from booksync_service_testing.serving import PATIENCE, serve
 
 # s: what may pass here, and what lies between the parts of what a slow client sends
-SECONDS = 0.5
-PART = 0.2
+SECONDS = 2.0
+PART = 0.5
 MANY = 30
 
 HEAD = b"POST /stream HTTP/1.1\r\nHost: service\r\nContent-Length: 6\r\n\r\n"

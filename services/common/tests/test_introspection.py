@@ -16,6 +16,7 @@ from booksync_common.introspection import Caller, Introspection
 from booksync_common.problems import ProblemError
 from booksync_service_testing.fake_auth import FakeAuth
 from booksync_service_testing.processes import find_free_port
+from booksync_service_testing.serving import wait_for
 
 
 @asynccontextmanager
@@ -35,8 +36,9 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Start at now."""
         self.passed = 0.0
+        start = time.monotonic()
         # for that module alone: asyncio and httpx have time-outs
-        moved = SimpleNamespace(time=time.time, monotonic=lambda: time.monotonic() + self.passed)
+        moved = SimpleNamespace(time=time.time, monotonic=lambda: start + self.passed)
         monkeypatch.setattr(introspection, "time", moved)
 
 
@@ -99,7 +101,7 @@ async def test_an_answer_is_kept_for_five_seconds_and_no_longer(
     async with asking(auth.address) as part:
         assert await part.find_caller(token) is not None
         auth.revoke(token)
-        clock.passed = introspection.FRESH - 2
+        clock.passed = introspection.FRESH - 0.1
         assert await part.find_caller(token) is not None
         assert len(auth.questions) == 1
         clock.passed = introspection.FRESH
@@ -112,8 +114,7 @@ async def test_an_answer_is_as_old_as_its_question(auth: FakeAuth, monkeypatch: 
     auth.delay = 0.2
     async with asking(auth.address) as part:
         question = asyncio.create_task(part.find_caller(token))
-        while not auth.questions:
-            await asyncio.sleep(0.01)
+        await wait_for(lambda: bool(auth.questions))
         clock.passed = introspection.FRESH
         await question
         await part.find_caller(token)

@@ -136,5 +136,4 @@ async def test_a_client_that_goes_away_ends_the_query(data_url: URL, running_api
                 await asyncio.sleep(0.05)
         # and the connection is good for others
         assert (await client.get(f"{VOLUMES}/stats", headers=user)).json()["volumes"] == 2000
-        errors = [line for line in running.log() if line.get("level") == "ERROR"]
-        assert errors == []
+        assert [line for line in running.log() if line["level"] in ("error", "critical")] == []

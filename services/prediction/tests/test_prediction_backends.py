@@ -106,6 +106,13 @@ def test_hub_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
     assert "from the hub, owner/other cannot be fetched" in last
 
 
+@pytest.mark.skipif("BOOKSYNC_ON_IMAGE" not in os.environ, reason="a checkout may have no model, and nothing to run it")
+def test_image_has_the_model_and_what_runs_it() -> None:
+    is_slim = os.environ["BOOKSYNC_ON_IMAGE"].endswith("-onnx")
+    assert (MODEL / ("model.onnx" if is_slim else "model.safetensors")).is_file()
+    assert importlib.util.find_spec("onnxruntime" if is_slim else "torch") is not None
+
+
 @pytest.mark.skipif(not MODEL.is_dir(), reason="there is no model")
 @pytest.mark.parametrize("name", ["owner/other", "bare-name"])
 def test_model_comes_from_the_hub_once(tmp_path: Path, name: str) -> None:

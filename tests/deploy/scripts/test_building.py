@@ -43,6 +43,18 @@ def test_it_loads_where_none_is(server: ScriptServer) -> None:
     assert read_calls(server) == ["run /source#load"] * 2
 
 
+def test_it_works_by_the_guides_name(server: ScriptServer) -> None:
+    """A checkout has a link scripts, since the guide says ./scripts/build-all.sh."""
+    link = "ln -s /source/deploy /source/nix /tmp/ && ln -s deploy/scripts /tmp/scripts && cd /tmp"
+    program = server.stubs / "nix"
+    program.write_text(NIX)
+    program.chmod(0o755)
+    binds = [(RELEASE, "/source/nix/images/release.nix")]
+    result = server.run("/bin/bash", "-c", f"{link} && ./scripts/build-all.sh", binds=binds)
+    assert result.code == 0, result.output
+    assert read_calls(server) == ["run /source#load"]
+
+
 def test_a_version_that_is_not_this_trees_is_not_loaded_as_such(server: ScriptServer) -> None:
     result = build(server, "9.9.9")
     assert result.code == 1

@@ -95,7 +95,8 @@ ELSEWHERE = {
     "docker volume rm": "at the end of this one, with the network",
     "docker volume prune": "what docker volume rm does",
     "docker-compose": "deploy-compose, and the scenarios of deploy/, by deploy.sh",
-    "./scripts/": "the scenario of backups",
+    "./scripts/": "the scenarios of deploy/",
+    "cd deploy && docker-compose": "deploy-compose",
     "cd /srv/booksync": "the scenarios of deploy/",
     "cat backup_": "below, into an empty database",
 }

@@ -101,11 +101,14 @@ def problem(response: httpx.Response) -> tuple[int, str]:
 
 
 def wait_until_true(is_done: Callable[[], bool], *, what: str, seconds: float) -> None:
-    """Ask again and again.
+    """Ask again and again; once also after so many seconds, as an answer may take as long as it likes.
 
     :raises AssertionError: it never was
     """
     deadline = time.monotonic() + seconds
-    while not is_done():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+    while True:
+        is_last = time.monotonic() > deadline
+        if is_done():
+            return
+        assert not is_last, f"not after {seconds:g} s: {what}"
         time.sleep(0.2)

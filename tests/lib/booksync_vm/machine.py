@@ -146,14 +146,6 @@ class Machine:
         """Wait until somebody listens on a port of the machine."""
         self.wait_until_succeeds(f"exec 3<>/dev/tcp/{addr}/{port}", timeout)
 
-    def wait_for_closed_port(self, port: int, addr: str = "localhost", timeout: int = DEFAULT_SECONDS) -> None:
-        """Wait until nobody listens on a port of the machine."""
-        self.wait_until_fails(f"exec 3<>/dev/tcp/{addr}/{port}", timeout)
-
-    def wait_for_file(self, filename: str, timeout: int = DEFAULT_SECONDS) -> None:
-        """Wait until a file is there."""
-        self.wait_until_succeeds(f"test -e {shlex.quote(filename)}", timeout)
-
     def copy_from_host(self, source: str, target: str) -> None:
         """Write a file, or a folder's files, into the machine."""
         for path in sorted(Path(source).rglob("*")) if Path(source).is_dir() else [Path(source)]:

@@ -51,13 +51,13 @@ class Model:
             *("-chardev", f"file,id=console,append=on,path={directory / 'console'}", "-serial", "chardev:console"),
             *("-qmp", f"unix:{directory / 'monitor.socket'},server=on,wait=off"),
             *("-drive", f"if=virtio,format=raw,readonly=on,file={self.files / 'root.ext4'}"),
-            # what the guest has flushed is on the disk, and nothing else need be
+            # by the host's cache: a power cut of the guest loses what it has not written, not what it has not flushed
             *("-drive", f"if=virtio,format=raw,cache=writeback,discard=unmap,file={directory / 'disk'}"),
             *("-device", "virtio-serial-pci"),
             *("-chardev", f"socket,id=agent,path={directory / 'agent.socket'},server=on,wait=off"),
             *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
             # restrict: whoever asks from outside is answered, and nothing of the guest's gets out
-            *("-netdev", "user,id=network,restrict=on", "-device", "virtio-net-pci,netdev=network,romfile="),
+            *("-netdev", "user,id=network,restrict=on,ipv6=off", "-device", "virtio-net-pci,netdev=network,romfile="),
             *("-object", f"filter-dump,id=packets,netdev=network,maxlen={PACKET_BYTES},file={packets}"),
         ]
 
@@ -144,7 +144,7 @@ class Qemu:
             raise LineError(f"{line}: {said}")
 
     def cut_power(self) -> None:
-        """End without letting anybody know: of what the guest has not flushed, nothing is kept."""
+        """End without letting anybody know: of what the guest has not written to its disk, nothing is kept."""
         self._process.kill()
         self._process.wait()
         self._lines.close()

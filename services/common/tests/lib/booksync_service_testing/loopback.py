@@ -26,6 +26,7 @@ async def serve_on_loopback(
         task = asyncio.create_task(server._serve(sockets=[listener]))
         try:
             while not server.started:
+                assert not task.done(), "the server has ended"
                 await asyncio.sleep(0.01)
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
