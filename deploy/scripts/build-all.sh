@@ -8,7 +8,7 @@
 #
 # For one image, other tags or a registry without TLS: nix run .#push -- --help.
 set -Eeuo pipefail
-root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
+root=$(cd -P "${BASH_SOURCE[0]%/*}/../.." && pwd) # -P: through the link /scripts, too
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() {
