@@ -1,4 +1,4 @@
-"""Measure what the README promises of builds, and write it to bench/build.md: `python3 bench/build.py [--cold]`.
+"""Measure what the README promises of builds, and write it to bench/build.md: `python3 -m bench.build [--cold]`.
 
 Sizes and the time of a build with nothing to do are always measured. With `--cold`, every derivation between the
 fetched artifacts and the images is deleted from the store and built again, with its time and the largest resident
@@ -10,7 +10,6 @@ without artifacts.
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import sys
@@ -18,7 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench.report import FOLDER, describe_machine
+
+ROOT = FOLDER.parent
 sys.path.insert(0, str(ROOT / "nix/fetch"))
 
 from booksync_fetch.nix import Nix  # noqa: E402 - it is no installed package
@@ -57,24 +58,17 @@ def measure_cold(nix: Nix, attribute: str) -> dict[str, Any]:
     nix.run("nix-store", ["--delete", "--ignore-liveness", *there], quiet=True)
     seconds = build(nix, attribute)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    return {"seconds": seconds, "peak": peak, "command": "python3 bench/build.py --cold"}
+    return {"seconds": seconds, "peak": peak, "command": "`python3 -m bench.build --cold`"}
 
 
-def format_report(digests: dict[str, Any], *, cold: dict[str, Any], warm: list[float]) -> str:
+def format_report(digests: dict[str, Any], *, cold: dict[str, Any], warm: list[float], machine: str) -> str:
     """Return the report as Markdown."""
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in line
-        ),
-        os.uname().machine,
-    )
     lines = [
         "# Builds",
         "",
-        f"Made by `python3 bench/build.py` on {len(os.sched_getaffinity(0))} cores ({model}); the first two rows by",
-        f"{cold['command']}.",
+        f"Made by `python3 -m bench.build` on {machine}; the first two rows by",
+        f"{cold['command']}, the third by `time ./bootstrap build` on a",
+        "machine without Nix and without artifacts.",
         "",
         "| what | measured | goal |",
         "|---|---|---|",
@@ -106,7 +100,8 @@ def main() -> int:
     parser.add_argument("--cold", action="store_true", help="build all images anew, which takes minutes")
     options = parser.parse_args()
     nix = Nix(ROOT)
-    last = ROOT / "bench/build.json"
+    machine = describe_machine()
+    last = FOLDER / "build.json"
     if options.cold:
         kept = {"empty": json.loads(last.read_text())["empty"]}
         last.write_text(json.dumps(measure_cold(nix, "images") | kept, sort_keys=True) + "\n")
@@ -114,8 +109,8 @@ def main() -> int:
         build(nix, "images")
     warm = [build(nix, "images") for _ in range(WARM_RUNS)]
     digests = json.loads((ROOT / "result/digests.json").read_text())
-    (ROOT / "bench/build.md").write_text(format_report(digests, cold=json.loads(last.read_text()), warm=warm))
-    print(ROOT / "bench/build.md")
+    cold = json.loads(last.read_text())
+    (FOLDER / "build.md").write_text(format_report(digests, cold=cold, warm=warm, machine=machine))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Compare gzip and zstd on the layers of the images, and write bench/compression.md: `python3 bench/compression.py`.
+"""Compare gzip and zstd on the layers of the images, and write bench/compression.md: `python3 -m bench.compression`.
 
 Each layer of an image for the builder's architecture is compressed as nix/builders/compressions.nix says, from a pipe,
 one after the other and each twice, of which the faster counts.
@@ -6,7 +6,6 @@ one after the other and each twice, of which the faster counts.
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench.report import FOLDER, describe_machine
+
+ROOT = FOLDER.parent
 sys.path.insert(0, str(ROOT / "nix/fetch"))
 
 from booksync_fetch.cache import default_folder  # noqa: E402 - after the path
@@ -51,6 +52,8 @@ def run(command: list[str], source: Path, target: Path) -> float:
         with target.open("wb") as sink, subprocess.Popen(["cat", source], stdout=subprocess.PIPE) as reader:
             subprocess.run(command, stdin=reader.stdout, stdout=sink, check=True)
         times.append(time.monotonic() - started)
+        if reader.returncode:
+            raise SystemExit(f"cat {source} ended with {reader.returncode}")
     return min(times)
 
 
@@ -81,12 +84,12 @@ def load_commands(bootstrap: Bootstrap) -> dict[str, list[str]]:
     return commands
 
 
-def format_report(measured: dict[str, dict[str, Figures]]) -> str:
+def format_report(measured: dict[str, dict[str, Figures]], *, machine: str) -> str:
     """Return the report as Markdown."""
     lines = [
         "# gzip and zstd",
         "",
-        f"Made by `python3 bench/compression.py` on {len(os.sched_getaffinity(0))} cores, {datetime.now(UTC).date()}:",
+        f"Made by `python3 -m bench.compression` on {machine}, {datetime.now(UTC).date()}:",
         "the layers of one architecture, compressed by `pigz -n -6` and by `zstd -9 -T0`, as the builds do it",
         "(nix/builders/compressions.nix), and decompressed again.",
         "",
@@ -112,6 +115,7 @@ CHOICE = (
 
 
 def main() -> int:
+    machine = describe_machine()
     bootstrap = Bootstrap(ROOT)
     packages = [f"packages.{bootstrap.system}.{name}" for name in IMAGES]
     bootstrap.fetch(packages)
@@ -125,8 +129,7 @@ def main() -> int:
             ]
             blobs = [result / name / "blobs/sha256" / layer["digest"].removeprefix("sha256:") for layer in layers]
             measured[name] = measure(blobs, commands, Path(folder))
-    (ROOT / "bench/compression.md").write_text(format_report(measured))
-    print(ROOT / "bench/compression.md")
+    (FOLDER / "compression.md").write_text(format_report(measured, machine=machine))
     return 0
 
 

@@ -1,14 +1,12 @@
 """Measure how fast texts become vectors, and write it to bench/encoding.md.
 
-    .venv/bin/python bench/encoding.py --models DIR [--torch-python COMMAND --torch-models DIR]
+    .venv/bin/python -m bench.encoding --models DIR [--torch-python COMMAND --torch-models DIR]
 
 DIR is the folder usr/local/share/booksync/models of an image. The second interpreter is one with torch and
 sentence-transformers, with the services' sources on its path; without it, their rows are left out.
 
-Each back end runs in a process of its own, in turns, and the fastest of its rounds counts. Seconds are of the clock and
+Each back end runs in a process of its own, in turns, and the best of its rounds counts. Seconds are of the clock and
 of the CPU (of all threads): on a machine that others use as well, only the latter can be compared.
-
-With TEST_DATABASE_URL (of `nix run .#database`) the service is started as well, on a migrated database.
 """
 
 import argparse
@@ -22,10 +20,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests/lib"), str(ROOT / "services/common/tests/lib")]
+from bench.report import FOLDER, describe_machine
 
-from booksync_testing.texts import HARD, make_texts  # noqa: E402 - it is no installed package
+from booksync_testing.texts import HARD, make_texts
 
 MODEL = "all-MiniLM-L6-v2"
 TEXTS = 128
@@ -88,48 +85,15 @@ def run_round(command: list[str], kind: str, path: Path, texts: Path) -> dict[st
     return figures
 
 
-def measure_start(models: Path, database: str) -> dict[str, float]:
-    """Start the service, and return seconds until it is ready, of the clock and of the CPU, and its memory in bytes."""
-    from booksync_service_testing import processes  # noqa: PLC0415 - the second interpreter does not have it
-
-    with tempfile.NamedTemporaryFile() as log:
-        variables = {"DATABASE_URL": database, "BOOKSYNC_MODELS": str(models), "EMBEDDING_MODEL": MODEL}
-        begun = time.monotonic()
-        with processes.start("prediction", log_path=Path(log.name), **variables) as service:
-            service.wait_for("/health/ready", 200)
-            ready = time.monotonic() - begun
-            folder = Path("/proc") / str(service.process.pid)
-            # proc(5): the 14th and 15th fields; the name in the second may have spaces
-            ticks = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
-            pages = int((folder / "statm").read_text().split()[1])
-    return {
-        "ready": ready,
-        "cpu": sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"),
-        "resident": pages * os.sysconf("SC_PAGE_SIZE"),
-    }
-
-
-def format_starts(starts: list[dict[str, float]]) -> list[str]:
-    """Return the lines about the service's start."""
-    best = {key: min(start[key] for start in starts) for key in starts[0]}
-    return [
-        "",
-        f"The service with onnx is ready {best['ready']:.1f} s after its start ({best['cpu']:.1f} s of the CPU),"
-        f" and takes {best['resident'] / 1e6:.0f} MB then.",
-    ]
-
-
-def format_report(found: dict[str, list[dict[str, float]]], starts: list[dict[str, float]], load_average: float) -> str:
+def format_report(found: dict[str, list[dict[str, float]]], *, machine: str) -> str:
     """Return the table as Markdown."""
-    best = {row: {key: min(one[key] for one in rounds) for key in rounds[0]} for row, rounds in found.items()}
-    cores = len(os.sched_getaffinity(0))
+    best = {row: min(rounds, key=lambda one: one["cpu"]) for row, rounds in found.items()}
     lines = [
         "# Encoding",
         "",
-        f"Made by `bench/encoding.py` on {cores} cores: {TEXTS} blurbs in French and English,",
-        f"batches of {BATCH_SIZE}, the fastest of {ROUNDS} rounds. Others used the machine as well (load average"
-        f" {load_average:.0f}):",
-        "seconds of the CPU can be compared, those of the clock cannot.",
+        f"Made by `.venv/bin/python -m bench.encoding` on {machine}: {TEXTS}",
+        f"blurbs in French and English, batches of {BATCH_SIZE}, the best of {ROUNDS} rounds in turns. Goals, of bare",
+        "sentence-transformers: torch 0.95, onnx 1.3.",
         "",
         "| back end | CPU s, 1,000 texts | of bare | texts/s, clock | load, s | resident, MB | at most, MB |",
         "|---|---|---|---|---|---|---|",
@@ -140,7 +104,7 @@ def format_report(found: dict[str, list[dict[str, float]]], starts: list[dict[st
             f"| {row} | {figures['cpu'] / TEXTS * 1000:.1f} | {ratio} | {TEXTS / figures['seconds']:.0f}"
             f" | {figures['load']:.1f} | {figures['resident'] / 1e6:.0f} | {figures['peak'] / 1e6:.0f} |"
         )
-    return "\n".join([*lines, *(format_starts(starts) if starts else []), ""])
+    return "\n".join([*lines, ""])
 
 
 def main() -> int:
@@ -154,6 +118,9 @@ def main() -> int:
         kind, path, texts = options.measure
         print(json.dumps(measure(kind, Path(path), json.loads(Path(texts).read_text()))))
         return 0
+    if bool(options.torch_python) != bool(options.torch_models):
+        parser.error("expected --torch-python and --torch-models together")
+    machine = describe_machine()
     interpreters = {"onnx": ([sys.executable], options.models)}
     if options.torch_python:
         interpreters["torch"] = (options.torch_python, options.torch_models)
@@ -166,10 +133,7 @@ def main() -> int:
             for name, (interpreter, kind, model) in rows.items():
                 command, models = interpreters[interpreter]
                 found[name].append(run_round(command, kind, models / model, Path(texts.name)))
-    database = os.environ.get("TEST_DATABASE_URL")
-    starts = [measure_start(options.models, database) for _ in range(ROUNDS + 1)] if database else []
-    (ROOT / "bench/encoding.md").write_text(format_report(found, starts, os.getloadavg()[0]))
-    print(ROOT / "bench/encoding.md")
+    (FOLDER / "encoding.md").write_text(format_report(found, machine=machine))
     return 0
 
 

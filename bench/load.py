@@ -1,10 +1,15 @@
-"""Requests as fast as a server answers them: plain HTTP/1.1 over kept connections, so that the client costs little."""
+"""Requests as fast as a server answers them: plain HTTP/1.1 over kept connections, so that the client costs little.
+
+`run_load` is a closed loop: each client sends its next request when it has its answer. Its latencies are those of a
+server that is as busy as so many clients can make it. `probe` keeps to a schedule, and counts from when a request was
+due.
+"""
 
 import asyncio
 import math
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -22,12 +27,12 @@ class Load:
         """Answers a second."""
         return len(self.latencies) / self.seconds
 
-    def expect(self, status: int) -> None:
-        """Refuse to be measured when the answers were others.
+    def expect(self, *statuses: int) -> None:
+        """Refuse to be measured when there were other answers, or none.
 
-        :raises SystemExit: they were.
+        :raises SystemExit: there were.
         """
-        if self.statuses.keys() != {status}:
+        if not self.statuses or not self.statuses.keys() <= set(statuses):
             message = f"answers that mean nothing was measured: {self.statuses}"
             raise SystemExit(message)
 
@@ -44,7 +49,7 @@ def make_request(method: str, path: str, *, headers: Sequence[str] = (), body: b
 
 
 class Client:
-    """One connection, which is opened again when it is lost."""
+    """One connection, opened by the first request and kept."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -67,6 +72,14 @@ class Client:
         """Close the connection."""
         if self._streams is not None:
             self._streams[1].close()
+
+
+def pool(loads: Sequence[Load]) -> Load:
+    """Return the answers of all turns as one, for percentiles."""
+    return Load(
+        seconds=sum(load.seconds for load in loads),
+        latencies=[latency for load in loads for latency in load.latencies],
+    )
 
 
 def compare(loads: Sequence[Load], others: Sequence[Load]) -> float:
@@ -113,5 +126,24 @@ async def run_load(
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrent):
             group.create_task(work())
+    load.seconds = time.perf_counter() - begun
+    return load
+
+
+async def probe(port: int, request: bytes, *, every: float, until: Callable[[], bool]) -> Load:
+    """Send a request every so many seconds; the time of an answer counts from when its request was due.
+
+    A request that is due while the one before has no answer yet waits for it, and that counts: whoever asks then waits.
+    """
+    load = Load()
+    client = Client(port)
+    begun = due = time.perf_counter()
+    while not until():
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        status, _ = await client.send(request)
+        load.latencies.append(time.perf_counter() - due)
+        load.statuses[status] = load.statuses.get(status, 0) + 1
+        due += every
+    client.close()
     load.seconds = time.perf_counter() - begun
     return load

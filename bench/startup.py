@@ -1,4 +1,4 @@
-"""Measure how soon images answer after their start, and write bench/startup.md: `.venv/bin/python bench/startup.py`.
+"""Measure how soon images answer after their start, and write bench/startup.md: `.venv/bin/python -m bench.startup`.
 
 Each API image is run as in its contract (bubblewrap, read-only root, no capability) beside the database image, and
 asked every few milliseconds from the start of its entry point. The first start of all has a new database, in which the
@@ -8,7 +8,6 @@ the rows of others stay as they were; prediction's amd64 image takes 12 GB below
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -18,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench.report import FOLDER, describe_machine
+
 from booksync_fetch.nix import Nix, builder_system
 from booksync_testing.layout import Layout
 from booksync_testing.postgres import Server, start_postgres
@@ -25,7 +26,6 @@ from booksync_testing.rootfs import write_root
 from booksync_testing.sandbox import Sandbox, Tools, builder_architecture
 from booksync_testing.web import LOOPBACK, free_port, get
 
-ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "booksync-postgres"
 #: Image -> seconds that its start may take.
 GOALS = {
@@ -57,7 +57,7 @@ class Times:
 
 def build(nix: Nix, name: str) -> Path:
     """Build an attribute and return its store path."""
-    (path,) = nix.build([f"packages.{builder_system()}.{name}"], link=ROOT / ".nix-roots" / f"startup-{name}")
+    (path,) = nix.build([f"packages.{builder_system()}.{name}"], link=FOLDER.parent / ".nix-roots" / f"startup-{name}")
     return path
 
 
@@ -108,9 +108,10 @@ def format_report(measured: dict[str, Times], *, machine: str) -> str:
     lines = [
         "# Start-up",
         "",
-        f"Made by `.venv/bin/python bench/startup.py` on {machine}: seconds from the start of the entry point",
-        "to the first healthy answer, run by bubblewrap as in the images' contract; a container engine adds to them.",
-        f"Medians of {RUNS} starts (the slowest in brackets), asked every {POLL * 1000:.0f} ms.",
+        f"Made by `.venv/bin/python -m bench.startup` on {machine}: seconds from the start",
+        "of the entry point to the first healthy answer, run by bubblewrap as in the images' contract; a container",
+        f"engine adds to them. One first start, and medians of {RUNS} later ones (slowest in brackets), asked every",
+        f"{POLL * 1000:.0f} ms; the goal is for `/health`.",
         "",
         "| image | first start, new database | `/health` | `/health/ready` | processor time | goal |",
         "|---|---|---|---|---|---|",
@@ -122,27 +123,20 @@ def format_report(measured: dict[str, Times], *, machine: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def describe_machine() -> str:
-    """Return cores, processor and load of this machine."""
-    information = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in information if "model name" in line), os.uname().machine)
-    return f"{len(os.sched_getaffinity(0))} cores ({model}, load {os.getloadavg()[0]:.1f})"
-
-
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", action="append", choices=GOALS, help="default: all")
     options = parser.parse_args(arguments)
-    nix = Nix(ROOT)
+    nix = Nix(FOLDER.parent)
     tools = Tools(directory=build(nix, "dev-tools"), busybox=build(nix, "dev-busybox") / "bin/busybox")
-    last = ROOT / "bench/startup.json"
+    machine = describe_machine()
+    last = FOLDER / "startup.json"
     measured = {name: Times(**times) for name, times in json.loads(last.read_text()).items()} if last.exists() else {}
     with unpack(build(nix, DATABASE), DATABASE, tools=tools) as database:
         for name in options.image or GOALS:
             measured[name] = measure(nix, name, tools=tools, database=database)
             last.write_text(json.dumps({name: asdict(times) for name, times in measured.items()}, indent=1) + "\n")
-    (ROOT / "bench/startup.md").write_text(format_report(measured, machine=describe_machine()))
-    print(ROOT / "bench/startup.md")
+    (FOLDER / "startup.md").write_text(format_report(measured, machine=machine))
     return 0
 
 

@@ -1,14 +1,15 @@
 """Measure `nix run .#up` and write bench/up.md.
 
-    .venv/bin/python bench/up.py "$(nix eval --raw .#apps.SYSTEM.up.program)"
+    python3 -m bench.up "$(nix eval --raw .#apps.SYSTEM.up.program)"
 
 The program is run as a person would, but for Nix before it (a second) and for ports that nobody has. The first start of
 each run has an empty folder: images are unpacked, a database is made and migrated. A later start finds both.
 """
 
+import argparse
 import json
-import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench.report import FOLDER, describe_machine
+
 SERVICES = ("postgres", "auth", "data", "prediction")
 RUNS = 3
 GOAL = 10.0  # s, from the first start to the first answer
@@ -66,7 +68,7 @@ def start(program: str, folder: Path) -> Start:
                 errors.seek(0)
                 raise SystemExit(errors.read())
             took = time.monotonic() - begun
-            process.terminate()
+            process.send_signal(signal.SIGINT)
             ending = time.monotonic()
             process.communicate()
             end = time.monotonic() - ending
@@ -75,10 +77,8 @@ def start(program: str, folder: Path) -> Start:
     return Start({service: float(seconds) for service, seconds in found}, took, end)
 
 
-def format_report(first: list[Start], later: list[Start]) -> str:
+def format_report(first: list[Start], later: list[Start], *, machine: str) -> str:
     """Return the report as Markdown."""
-    model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line)
-    machine = f"{len(os.sched_getaffinity(0))} cores ({model.partition(': ')[2]}, load {os.getloadavg()[0]:.1f})"
 
     def row(name: str, starts: list[Start]) -> str:
         columns = [[start.ready[service] for start in starts] for service in SERVICES]
@@ -89,30 +89,33 @@ def format_report(first: list[Start], later: list[Start]) -> str:
         [
             "# `nix run .#up`",
             "",
-            f'Made by `.venv/bin/python bench/up.py "$(nix eval --raw .#apps.SYSTEM.up.program)"` on {machine}:',
+            f'Made by `python3 -m bench.up "$(nix eval --raw .#apps.SYSTEM.up.program)"` on {machine}:',
             f"seconds from the start of the program until each can do its work, medians of {RUNS} runs; Nix",
             f"itself adds a second. The goal is a first answer within {GOAL:g} s of the first start.",
             "",
             f"| start | {' | '.join(SERVICES)} | first answer of an API | all ready | ^C to the end |",
             f"|---|{'---|' * (len(SERVICES) + 3)}",
-            row("first: unpacks 180 MB, makes the database", first),
+            row("first: unpacks the images, makes the database", first),
             row("later", later),
             "",
         ]
     )
 
 
-def main(program: str) -> int:
+def main() -> None:
+    """Measure, and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", help="bin/up of the flake's app")
+    program = parser.parse_args().program
+    machine = describe_machine()
     first, later = [], []
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory(prefix="up-") as folder:
             first.append(start(program, Path(folder) / "state"))
             later.append(start(program, Path(folder) / "state"))
             print(json.dumps([vars(first[-1]), vars(later[-1])]), file=sys.stderr)
-    (ROOT / "bench/up.md").write_text(format_report(first, later))
-    print(ROOT / "bench/up.md")
-    return 0
+    (FOLDER / "up.md").write_text(format_report(first, later, machine=machine))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    main()

@@ -8,11 +8,12 @@ It stays as it is: each day has an overlay over it. Needs root, 15 GB of disk be
 import argparse
 import datetime as dt
 import json
+import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.bad_days import fetching, surroundings
@@ -73,34 +74,48 @@ def live(names: list[str], *, system: Path, cache: Path) -> Iterator[tuple[str, 
             yield name, steps
 
 
-def format_report(came: dict[str, list[Step]], *, release: str) -> str:
+@dataclass
+class Life:
+    """What came of a day, and when it was lived."""
+
+    date: str
+    steps: list[Step]
+
+
+def format_report(came: dict[str, Life], *, release: str) -> str:
     """Return the report as Markdown."""
+    cores = len(os.sched_getaffinity(0))
     lines = [
         "# Bad days",
         "",
-        f"Made by `.venv/bin/python -m bench.bad_days SYSTEM` on {dt.datetime.now(dt.UTC):%Y-%m-%d}: "
-        f"`./bootstrap fetch auth postgres` or `venv` on an empty {release}, each day",
-        "on a machine of its own (an overlay and namespaces), with a mirror and a package index on loopback that fail",
-        "as they are told to. A run that was not as it should be says so in the last column.",
+        "Made by `.venv/bin/python -m bench.bad_days SYSTEM [DAY]...`: `./bootstrap fetch auth postgres` or `venv` on",
+        f"an empty {release}, each day on a machine of its own (an overlay and namespaces, on {cores}",
+        "cores), with a mirror and a package index on loopback that fail as they are told to. A run that was not as it",
+        "should be says so in the last column.",
         "",
-        "| day | run | status | what a person sees | |",
+        "| day, lived on | run | status | what a person sees | |",
         "|---|---|---|---|---|",
     ]
     for name in DAYS:
-        for position, step in enumerate(came.get(name, [])):
+        life = came.get(name)
+        for position, step in enumerate(life.steps if life else []):
             shown = re.sub(r"\s+", " ", step.line).replace("|", "\\|")
             shown = shown if len(shown) < 240 else f"{shown[:240]} …"
             mark = "**not as it should be**" if step.wrong else ""
-            lines.append(f"| {name if position == 0 else ''} | {step.what} | {step.code} | {shown} | {mark} |")
+            day = f"{name}, {life.date}" if life and position == 0 else ""
+            lines.append(f"| {day} | {step.what} | {step.code} | {shown} | {mark} |")
     lines += [f"| {name} | not lived yet | | | |" for name in DAYS if name not in came]
     return "\n".join([*lines, ""])
 
 
-def load_last() -> dict[str, list[Step]]:
+def load_last() -> dict[str, Life]:
     """Read what the last life of each day came to."""
     if not LAST.exists():
         return {}
-    return {name: [Step(**step) for step in steps] for name, steps in json.loads(LAST.read_text()).items()}
+    return {
+        name: Life(life["date"], [Step(**step) for step in life["steps"]])
+        for name, life in json.loads(LAST.read_text()).items()
+    }
 
 
 def main() -> int:
@@ -115,16 +130,17 @@ def main() -> int:
         parser.error(f"there is no such day: {', '.join(unknown)}")
     names = dict(line.split("=", 1) for line in (options.system / "etc/os-release").read_text().splitlines() if line)
     release = json.loads(names["PRETTY_NAME"])
-    came: dict[str, list[Step]] = {}
+    came: dict[str, Life] = {}
     for name, steps in live(
         options.days or list(DAYS), system=options.system.absolute(), cache=options.cache.absolute()
     ):
-        came = {**load_last(), name: steps}  # anew each time: other days may be lived at the same time
-        kept = {day: [asdict(step) for step in lived] for day, lived in came.items()}
+        today = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
+        came = {**load_last(), name: Life(today, steps)}  # anew each time: other days may be lived at the same time
+        kept = {day: asdict(life) for day, life in came.items()}
         LAST.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
         REPORT.write_text(format_report(came, release=release))
     print(REPORT)
-    return 1 if any(step.wrong for steps in came.values() for step in steps) else 0
+    return 1 if any(step.wrong for life in came.values() for step in life.steps) else 0
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ Readers with even numbers are those that weights are tuned on (--tune searches, 
 that are measured.
 """
 
+import argparse
 import asyncio
 import math
 import random
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -27,6 +27,7 @@ from bench.ranking.measures import (
     measure_ndcg,
     measure_random,
     rank_by_popularity,
+    select_possible,
 )
 
 from booksync_api_prediction.backends import load_encoder
@@ -227,8 +228,16 @@ async def run(*, is_tuning: bool) -> None:
             rows = [(name, [measure(ranker, half) for half in queries]) for name, ranker in rankers]
             rows.append(("random", [measure_random(half) for half in queries]))
             backend = serving.app.state.parts["model"]._encoder.backend
+            count = len(select_possible(queries[1]))
             write_report(
-                rows, await measure_similar(bench), settings, backend, len(library), len(readers), len(queries[1])
+                rows,
+                await measure_similar(bench),
+                settings,
+                backend,
+                len(library),
+                len(readers),
+                count,
+                len(queries[1]),
             )
 
 
@@ -239,6 +248,7 @@ def write_report(
     backend: str,
     series: int,
     readers: int,
+    possible: int,
     queries: int,
 ) -> None:
     """Write ranking.md."""
@@ -247,8 +257,9 @@ def write_report(
         "",
         f"Model {settings.model_name} ({backend}); {series} series and {readers} readers that exist only in",
         f"[library.toml](ranking/library.toml), with a pile of {PILE} and {READ} series read each. Weights were",
-        f"tuned on half of the readers; the other half ({queries} requests: each reader in each of six moods) counts.",
-        f"A hit is a first suggestion that suits both the reader and the mood: of grade {HIT} or 4.",
+        f"tuned on half of the readers; the other half counts: of its {queries} requests (each reader in each of six",
+        f"moods) the {possible} whose pile has a hit at all, a suggestion of grade {HIT} or 4, which suits both reader",
+        "and mood.",
         "",
         "## `POST /predict`",
         "",
@@ -264,7 +275,10 @@ def write_report(
         "|---|---|",
         *(f"| {name} | {value:.3f} |" for name, value in similar),
         "",
-        "Made by `python -m bench.ranking`, which says how to run it.",
+        "Most popular counts who of these readers has read or owns a series; their piles are drawn by lot, so it says",
+        "little.",
+        "",
+        "Made by `TEST_DATABASE_URL=… BOOKSYNC_MODELS=DIR .venv/bin/python -m bench.ranking`.",
         "",
     ]
     REPORT.write_text("\n".join(lines))
@@ -272,4 +286,6 @@ def write_report(
 
 
 if __name__ == "__main__":
-    asyncio.run(run(is_tuning=sys.argv[1:] == ["--tune"]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tune", action="store_true", help="search weights, and print the best")
+    asyncio.run(run(is_tuning=parser.parse_args().tune))

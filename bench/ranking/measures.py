@@ -26,9 +26,14 @@ def measure_ndcg(ranking: Sequence[UUID], grades: Mapping[UUID, int], top: int =
 Ranker = Callable[[Query], list[UUID]]
 
 
+def select_possible(queries: Sequence[Query]) -> list[Query]:
+    """Return those whose pile has a hit at all."""
+    return [query for query in queries if max(query.grades.values()) >= HIT]
+
+
 def measure(ranker: Ranker, queries: Sequence[Query]) -> tuple[float, float]:
     """Return nDCG@10 and the hit rate of the first suggestion, over queries that have a hit at all."""
-    possible = [query for query in queries if max(query.grades.values()) >= HIT]
+    possible = select_possible(queries)
     rankings = [(query, ranker(query)) for query in possible]
     ndcg = sum(measure_ndcg(ranking, query.grades) for query, ranking in rankings) / len(possible)
     hits = sum(query.grades[ranking[0]] >= HIT for query, ranking in rankings) / len(possible)
