@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 from bench.layers.changes import CHANGES, Change
 
 from booksync_fetch.cache import default_folder, open_cache
+from booksync_fetch.checkout import copy_checkout
 from booksync_fetch.cli import Bootstrap
 from booksync_fetch.progress import format_bytes, say
 from booksync_testing.registry import DockerRegistry
@@ -68,16 +68,6 @@ def registry(tools: Path) -> Iterator[str]:
             server.stop()
 
 
-def copy_checkout(target: Path) -> None:
-    """Copy the files that git knows, as they are."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-    for name in filter(None, listed.split(b"\0")):
-        source, copy = ROOT / os.fsdecode(name), target / os.fsdecode(name)
-        if source.exists():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, copy)
-
-
 def build(bootstrap: Bootstrap, image: str) -> tuple[Path, float]:
     """Build an image and return its layouts and the seconds."""
     started = time.monotonic()
@@ -121,7 +111,7 @@ def push(program: str, images: Path, address: str) -> tuple[int, float]:
 def replay(change: Change, before: Bootstrap, *, programs: dict[str, str], address: str) -> Iterator[Moved]:
     """Make a change in a copy, and yield what it moves for each of its images."""
     with tempfile.TemporaryDirectory(prefix="change-", dir=default_folder()) as folder:
-        copy_checkout(Path(folder))
+        copy_checkout(ROOT, Path(folder))
         with open_cache(default_folder()) as cache:
             change.apply(Path(folder), cache)
         after = Bootstrap(Path(folder))

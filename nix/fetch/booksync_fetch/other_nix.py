@@ -7,7 +7,6 @@ takes what is written; its database is a copy, since a newer Nix may change it. 
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -17,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from booksync_fetch.cache import Cache
+from booksync_fetch.checkout import copy_checkout
 from booksync_fetch.debian import download_package, mirror_bases
 from booksync_fetch.debian_archive import unpack_package
 from booksync_fetch.debian_index import load_indexes
@@ -118,20 +118,6 @@ class OtherNix:
         shutil.copyfile("/nix/var/nix/db/schema", database.with_name("schema"))
         return folder
 
-    def copy_checkout(self, nix: Nix) -> Path:
-        """Copy the files of the project that git knows, as they are, and return the folder."""
-        folder = self.folder / "checkout"
-        listed = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=self.project.root, env=nix.environment, capture_output=True, check=True
-        )
-        for name in listed.stdout.split(b"\0"):
-            source = self.project.root / os.fsdecode(name)
-            if name and source.exists():
-                target = folder / os.fsdecode(name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, target)
-        return folder
-
     def run(self, images: Sequence[str], nix: Nix) -> Path:
         """Rebuild images there and return the report.
 
@@ -139,6 +125,7 @@ class OtherNix:
         """
         for name in ("upper", "work", "tmp", "report"):
             (self.folder / name).mkdir()
+        copy_checkout(self.project.root, self.folder / "checkout", environment=nix.environment)
         arguments = [
             *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net"),
             *("--uid", str(UID), "--gid", str(UID), "--hostname", "elsewhere", "--die-with-parent", "--clearenv"),
@@ -148,7 +135,7 @@ class OtherNix:
             "/nix/store",
             *("--bind", str(self.copy_database()), "/nix/var"),
             *("--bind", str(self.folder / "tmp"), "/tmp"),  # noqa: S108 - there
-            *("--bind", str(self.copy_checkout(nix)), CHECKOUT),
+            *("--bind", str(self.folder / "checkout"), CHECKOUT),
             *("--bind", str(self.folder / "report"), "/report"),
             *("--proc", "/proc", "--dev", "/dev", "--chdir", CHECKOUT),
         ]

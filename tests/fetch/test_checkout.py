@@ -1,0 +1,30 @@
+"""A copy of a checkout has what git knows of it, as it is."""
+
+import os
+from pathlib import Path
+
+from booksync_fetch.checkout import copy_checkout
+
+SHELL = f"{os.environ['BOOKSYNC_BUSYBOX']} sh" if "BOOKSYNC_BUSYBOX" in os.environ else "/bin/sh"
+#: A git that lists what is not "unknown".
+GIT = f"#!{SHELL}\nprintf 'folder/kept\\0gone\\0link\\0dangling\\0'\n"
+
+
+def test_copy_has_what_git_knows_as_it_is(tmp_path: Path) -> None:
+    root, copy = tmp_path / "root", tmp_path / "copy"
+    for name in ("folder/kept", "gone", "unknown"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    (root / "folder/kept").chmod(0o755)
+    (root / "link").symlink_to("folder")
+    (root / "dangling").symlink_to("nothing")
+    (root / "gone").unlink()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "git").write_text(GIT)
+    (programs / "git").chmod(0o755)
+    copy_checkout(root, copy, environment={"PATH": str(programs)})
+    found = {str(path.relative_to(copy)) for path in copy.rglob("*")}
+    assert found == {"folder", "folder/kept", "link", "dangling"}
+    assert (copy / "folder/kept").stat().st_mode & 0o777 == 0o755
+    assert [str((copy / name).readlink()) for name in ("link", "dangling")] == ["folder", "nothing"]
