@@ -131,19 +131,24 @@ async def run_load(
 
 
 async def probe(port: int, request: bytes, *, every: float, until: Callable[[], bool]) -> Load:
-    """Send a request every so many seconds; the time of an answer counts from when its request was due.
-
-    A request that is due while the one before has no answer yet waits for it, and that counts: whoever asks then waits.
-    """
+    """Send a request every so many seconds, whether those before it have an answer or not."""
     load = Load()
-    client = Client(port)
-    begun = due = time.perf_counter()
-    while not until():
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+    idle: list[Client] = []
+
+    async def ask(due: float) -> None:
+        client = idle.pop() if idle else Client(port)
         status, _ = await client.send(request)
         load.latencies.append(time.perf_counter() - due)
         load.statuses[status] = load.statuses.get(status, 0) + 1
-        due += every
-    client.close()
+        idle.append(client)
+
+    begun = due = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        while not until():
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            group.create_task(ask(due))
+            due += every
     load.seconds = time.perf_counter() - begun
+    for client in idle:
+        client.close()
     return load
