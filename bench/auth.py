@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.bare import run_bare
 from bench.load import Client, Load, compare, make_request, pool, probe, run_load
-from bench.report import FOLDER, Row, describe_machine, draw
+from bench.report import FOLDER, Row, describe_machine, draw, note
 from sqlalchemy.engine import URL
 
 from booksync_api_auth.passwords import RETRY_SECONDS
@@ -37,18 +37,6 @@ def login(username: str, password: str = PASSWORD) -> bytes:
     return post(f"{V1}/auth/login", {"username": username, "password": password})
 
 
-async def send(client: Client, request: bytes, *, status: int) -> bytes:
-    """Send a request and return the body of its answer.
-
-    :raises SystemExit: the answer has another status.
-    """
-    found, body = await client.send(request)
-    if found != status:
-        message = f"expected {status}, got {found}: {body[:500]!r}"
-        raise SystemExit(message)
-    return body
-
-
 async def measure_checks(bare: int, auth: int, token: str) -> list[Row]:
     """Compare token checks with the bare endpoint, in turns, as the machine is not always equally fast."""
     bearer = f"Authorization: Bearer {token}"
@@ -70,11 +58,11 @@ async def measure_checks(bare: int, auth: int, token: str) -> list[Row]:
     ratio = compare(loads["check"], loads["bare"])
     slowest = pool(loads["check"]).percentile(99)
     return [
-        Row("bare FastAPI endpoint, one asyncpg SELECT", f"{rates['bare']:.0f}/s"),
-        Row("token check (`GET /users/me`)", f"{rates['check']:.0f}/s"),
-        Row("token check to bare endpoint", f"{ratio:.2f}", ">= 0.45", ratio >= 0.45),
-        Row("token check, p99", f"{slowest:.0f} ms", "<= 80 ms", slowest <= 80),
-        Row("introspection", f"{rates['introspect']:.0f}/s", ">= 900/s", rates["introspect"] >= 900),
+        note("bare FastAPI endpoint, one asyncpg SELECT", f"{rates['bare']:.0f}/s"),
+        note("token check (`GET /users/me`)", f"{rates['check']:.0f}/s"),
+        note("token check to bare endpoint", f"{ratio:.2f}", ">= 0.45", ratio >= 0.45),
+        note("token check, p99", f"{slowest:.0f} ms", "<= 80 ms", slowest <= 80),
+        note("introspection", f"{rates['introspect']:.0f}/s", ">= 900/s", rates["introspect"] >= 900),
     ]
 
 
@@ -85,9 +73,9 @@ async def measure_sign_ins(auth: int, url: URL, people: list[str]) -> list[Row]:
     switches = []
     for name in people[:10]:
         started = time.perf_counter()
-        body = await send(client := Client(auth), login(name), status=200)
+        body = await (client := Client(auth)).ask(login(name), status=200)
         bearer = f"Authorization: Bearer {json.loads(body)['access_token']}"
-        await send(client, make_request("GET", f"{V1}/users/me", headers=[bearer]), status=200)
+        await client.ask(make_request("GET", f"{V1}/users/me", headers=[bearer]), status=200)
         switches.append(time.perf_counter() - started)
         client.close()
     wrong: dict[str, list[float]] = {"known": [], "unknown": []}
@@ -97,17 +85,17 @@ async def measure_sign_ins(auth: int, url: URL, people: list[str]) -> list[Row]:
         await execute(url, "DELETE FROM auth.rate_limits")
         started = time.perf_counter()
         name = people[0] if kind == "known" else f"Nobody {number}"
-        await send(client, login(name, "not the password"), status=401)
+        await client.ask(login(name, "not the password"), status=401)
         wrong[kind].append(time.perf_counter() - started)
     client.close()
     medians = {kind: 1000 * statistics.median(found) for kind, found in wrong.items()}
     await execute(url, "DELETE FROM auth.rate_limits")
     slowest, switch = at_once.percentile(95) / 1000, statistics.median(switches)
     return [
-        Row("sign-in, 4 at once, 12 rounds, p95", f"{slowest:.2f} s", "<= 1.2 s", slowest <= 1.2),
-        Row("switch of profile: sign-in and first read, median", f"{switch:.2f} s", "< 0.6 s", switch < 0.6),
-        Row("wrong password, median", f"{medians['known']:.0f} ms"),
-        Row("unknown name, median", f"{medians['unknown']:.0f} ms", "the same"),
+        note("sign-in, 4 at once, 12 rounds, p95", f"{slowest:.2f} s", "<= 1.2 s", slowest <= 1.2),
+        note("switch of profile: sign-in and first read, median", f"{switch:.2f} s", "< 0.6 s", switch < 0.6),
+        note("wrong password, median", f"{medians['known']:.0f} ms"),
+        note("unknown name, median", f"{medians['unknown']:.0f} ms", "the same"),
     ]
 
 
@@ -123,13 +111,13 @@ async def measure_storm(auth: int, kind: str, rests: Mapping[int, float]) -> lis
     counts = f"{load.statuses.get(401, 0)}, {load.statuses.get(429, 0)}"
     slowest = health.percentile(99)
     return [
-        Row(
+        note(
             f"`GET /health` while 50 clients sign in {kind}: p99, asked every 20 ms",
             f"{slowest:.0f} ms",
             "< 50 ms",
             slowest < 50,
         ),
-        Row("of them checked, and turned away with 429", counts),
+        note("of them checked, and turned away with 429", counts),
     ]
 
 
@@ -142,7 +130,7 @@ async def measure_memory(service: processes.Running, token: str) -> list[Row]:
         load.expect(200)
         seen.append(service.memory("VmRSS") / 1e6)
     return [
-        Row(
+        note(
             "resident memory after 25, 50, 75, 100 thousand requests",
             ", ".join(f"{mb:.0f}" for mb in seen) + " MB",
             "<= 120 MB, flat",
@@ -165,8 +153,8 @@ async def measure() -> list[Row]:
                 people = [f"Person {number}" for number in range(12)]
                 client = Client(service.port)
                 for name in people:
-                    await send(client, post("/users", {"username": name, "password": PASSWORD}), status=201)
-                token = json.loads(await send(client, login(people[0]), status=200))["access_token"]
+                    await client.ask(post("/users", {"username": name, "password": PASSWORD}), status=201)
+                token = json.loads(await client.ask(login(people[0]), status=200))["access_token"]
                 client.close()
                 rows += await measure_checks(bare, service.port, token)
                 rows += await measure_sign_ins(service.port, url, people)

@@ -21,7 +21,7 @@ import asyncpg
 import httpx
 from bench.bare import COLUMNS, run_bare
 from bench.load import Load, compare, make_request, pool, run_load
-from bench.report import FOLDER, Row, describe_machine, draw
+from bench.report import FOLDER, Row, describe_machine, draw, note
 from sqlalchemy.engine import URL
 
 from booksync_service_testing.fake_auth import run_fake_auth
@@ -74,21 +74,19 @@ class Setting:
         return f"{self.service.address}{VOLUMES}{path}"
 
 
-@dataclass
 class Growth:
     """How much memory the service takes beyond what it has now, at the most."""
 
-    service: Running
-
-    def __post_init__(self) -> None:
+    def __init__(self, service: Running) -> None:
         """Begin, and forget what was the most until now (proc(5), clear_refs)."""
-        Path(f"/proc/{self.service.process.pid}/clear_refs").write_text("5")
-        self._before = self.service.memory("VmRSS")
+        Path(f"/proc/{service.process.pid}/clear_refs").write_text("5")
+        self._service = service
+        self._before = service.memory("VmRSS")
 
     @property
     def mebibytes(self) -> float:
         """What it was until now."""
-        return (self.service.memory("VmHWM") - self._before) / 2**20
+        return (self._service.memory("VmHWM") - self._before) / 2**20
 
 
 async def connect(url: URL) -> asyncpg.Connection:
@@ -135,7 +133,7 @@ async def measure_queries(setting: Setting) -> list[Row]:
         p99 = pool(loads[name]).percentile(99)
         share = compare(loads[name], loads[beside])
         goal = f">= {rate:,}/s, ratio >= {ratio}" + (f", p99 <= {slowest} ms" if slowest else "")
-        return Row(
+        return note(
             words,
             f"{found:,.0f}/s, p99 {p99:.0f} ms",
             goal,
@@ -174,7 +172,7 @@ async def measure_batches(setting: Setting, client: httpx.AsyncClient) -> Row:
     p95 = Load(latencies=times).percentile(95)
     measured = f"p95 {p95:.0f} ms, median {1000 * statistics.median(times):.0f} ms"
     beside = f"asyncpg alone, two columns: median {1000 * statistics.median(bare):.0f} ms"
-    return Row("bulk upsert of 1,000", measured, "p95 <= 90 ms", p95 <= 90, beside)
+    return note("bulk upsert of 1,000", measured, "p95 <= 90 ms", p95 <= 90, beside)
 
 
 async def make_file() -> AsyncIterator[bytes]:
@@ -198,7 +196,7 @@ async def measure_import(setting: Setting, client: httpx.AsyncClient) -> Row:
     if answer.json()["counts"] != {"created": FILE_ROWS}:
         raise RuntimeError(answer.text[:1000])
     measured = f"{seconds:.1f} s, +{growth.mebibytes:.0f} MiB"
-    return Row(f"import of {FILE_ROWS:,} rows", measured, "<= 8 s", seconds <= 8)
+    return note(f"import of {FILE_ROWS:,} rows", measured, "<= 8 s", seconds <= 8)
 
 
 async def measure_export(setting: Setting, client: httpx.AsyncClient) -> Row:
@@ -222,7 +220,7 @@ async def measure_export(setting: Setting, client: httpx.AsyncClient) -> Row:
     measured = f"{seconds:.2f} s, +{grown:.0f} MiB"
     beside = f"asyncpg's cursor alone: {bare * 100_000 / rows:.2f} s"
     is_met = seconds <= 3 and grown <= 64
-    return Row("export, for 100,000 rows", measured, "<= 3 s, <= 64 MiB", is_met, beside)
+    return note("export, for 100,000 rows", measured, "<= 3 s, <= 64 MiB", is_met, beside)
 
 
 @asynccontextmanager

@@ -22,8 +22,6 @@ from typing import Any
 
 from bench.report import FOLDER, describe_machine
 
-from booksync_testing.texts import HARD, make_texts
-
 MODEL = "all-MiniLM-L6-v2"
 TEXTS = 128
 ROUNDS = 2
@@ -79,8 +77,8 @@ def measure(kind: str, path: Path, texts: list[str]) -> dict[str, float]:
 
 def run_round(command: list[str], kind: str, path: Path, texts: Path) -> dict[str, float]:
     """Measure in a process of its own."""
-    words = [*command, str(Path(__file__)), "--measure", kind, str(path), str(texts)]
-    output = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+    words = [*command, "-m", "bench.encoding", "--measure", kind, str(path), str(texts)]
+    output = subprocess.run(words, cwd=FOLDER.parent, check=True, stdout=subprocess.PIPE, text=True).stdout
     figures: dict[str, float] = json.loads(output.splitlines()[-1])
     return figures
 
@@ -121,6 +119,8 @@ def main() -> int:
     if bool(options.torch_python) != bool(options.torch_models):
         parser.error("expected --torch-python and --torch-models together")
     machine = describe_machine()
+    from booksync_testing.texts import HARD, make_texts  # noqa: PLC0415 - the second interpreter does not have it
+
     interpreters = {"onnx": ([sys.executable], options.models)}
     if options.torch_python:
         interpreters["torch"] = (options.torch_python, options.torch_models)

@@ -68,6 +68,17 @@ class Client:
         length = int(lower[start + 15 : lower.index(b"\r", start)]) if start >= 0 else 0
         return status, await reader.readexactly(length)
 
+    async def ask(self, request: bytes, *, status: int) -> bytes:
+        """Send a request and return the body of its answer.
+
+        :raises SystemExit: the answer has another status.
+        """
+        found, body = await self.send(request)
+        if found != status:
+            message = f"expected {status}, got {found}: {body[:1000]!r}"
+            raise SystemExit(message)
+        return body
+
     def close(self) -> None:
         """Close the connection."""
         if self._streams is not None:

@@ -22,7 +22,7 @@ from uuid import UUID
 import asyncpg
 import numpy as np
 from bench.load import Client, Load, make_request, run_load
-from bench.report import FOLDER, Row, describe_machine, draw
+from bench.report import FOLDER, Row, describe_machine, draw, note
 
 from booksync_api_prediction import index
 from booksync_service_testing import processes
@@ -115,10 +115,8 @@ class Setting:
     async def ask(self, path: str) -> dict[str, Any]:
         """Ask for JSON."""
         client = Client(self.service.port)
-        status, body = await client.send(make_request("GET", f"{V1}{path}", headers=self.headers))
+        body = await client.ask(make_request("GET", f"{V1}{path}", headers=self.headers), status=200)
         client.close()
-        if status != 200:
-            raise RuntimeError(body[:1000])
         answer: dict[str, Any] = json.loads(body)
         return answer
 
@@ -186,7 +184,7 @@ def make_row(name: str, load: Load, limit: int | None) -> Row:
     load.expect(200)
     p95 = load.percentile(95)
     measured = f"p95 {p95:.0f} ms, median {load.percentile(50):.0f} ms, {load.rate:.0f}/s"
-    return Row(name, measured) if limit is None else Row(name, measured, f"p95 <= {limit} ms", p95 <= limit)
+    return note(name, measured) if limit is None else note(name, measured, f"p95 <= {limit} ms", p95 <= limit)
 
 
 async def measure_similar(setting: Setting, words: str, *, limits: Mapping[int, int | None]) -> list[Row]:
@@ -214,8 +212,8 @@ async def measure_index(setting: Setting, words: str) -> Row:
     recall = statistics.mean(found)
     name = f"what the index finds of the ten nearest{words}"
     if await setting.count_scans() == before:
-        return Row(name, f"not used; there {seconds:.0f} s after the start")
-    return Row(name, f"{recall:.3f}; there {seconds:.0f} s after the start", ">= 0.99", recall >= 0.99)
+        return note(name, f"not used; there {seconds:.0f} s after the start")
+    return note(name, f"{recall:.3f}; there {seconds:.0f} s after the start", ">= 0.99", recall >= 0.99)
 
 
 async def measure_both(models: Path) -> list[Row]:
@@ -245,7 +243,7 @@ async def measure(models: Path) -> list[Row]:
         load = await run_load(setting.service.port, asked, concurrent=20, count=500)
         rows.append(make_row("500 predictions, 20 at once, no error", load, None))
         memory = setting.service.memory("VmRSS") / 1e6
-        rows.append(Row("resident memory after all that", f"{memory:.0f} MB", "<= 350 MB", memory <= 350))
+        rows.append(note("resident memory after all that", f"{memory:.0f} MB", "<= 350 MB", memory <= 350))
     return rows
 
 

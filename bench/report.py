@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
+MET = {True: "yes", False: "**no**", None: ""}
 
 
 @dataclass(frozen=True)
@@ -19,26 +20,25 @@ class Row:
 
     name: str
     measured: str
-    goal: str = ""
-    met: bool | None = None
-    beside: str = ""
+    goal: str
+    met: bool | None
+    beside: str
 
-    def __post_init__(self) -> None:
-        """Show it when it is there, as all of them take minutes."""
-        print(f"{self.name}: {self.measured}", f"(goal: {self.goal})" if self.goal else "", file=sys.stderr)
+
+def note(name: str, measured: str, goal: str = "", met: bool | None = None, beside: str = "") -> Row:
+    """Return a row, and show it at once, as all of them take minutes."""
+    print(f"{name}: {measured}{f' (goal: {goal})' if goal else ''}", file=sys.stderr)
+    return Row(name, measured, goal, met, beside)
 
 
 def draw(rows: Sequence[Row]) -> list[str]:
     """Return the lines of a table."""
-    has_beside = any(row.beside for row in rows)
-    lines = ["| what | measured | goal | met |", "|---|---|---|---|"]
-    for row in rows:
-        met = "" if row.met is None else "yes" if row.met else "**no**"
-        lines.append(f"| {row.name} | {row.measured} | {row.goal} | {met} |")
-    if has_beside:
-        cells = ["beside", "---", *(row.beside for row in rows)]
-        lines = [f"{line} {cell} |" for line, cell in zip(lines, cells, strict=True)]
-    return lines
+    columns = ["what", "measured", "goal", "met"]
+    cells = [[row.name, row.measured, row.goal, MET[row.met]] for row in rows]
+    if any(row.beside for row in rows):
+        columns.append("beside")
+        cells = [[*line, row.beside] for line, row in zip(cells, rows, strict=True)]
+    return [f"| {' | '.join(line)} |" for line in (columns, ["---"] * len(columns), *cells)]
 
 
 def describe_machine() -> str:

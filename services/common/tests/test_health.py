@@ -49,8 +49,7 @@ async def serve_slow() -> AsyncIterator[tuple[Serving, Slow]]:
     part = Slow()
     service = replace(SERVICE, parts=lambda _settings: [part])
     async with serve(service, SampleSettings.load()) as serving:
-        await ask(serving)
-        part.asked = 0
+        assert (await ask(serving))["detail"] == "1"
         part.may_answer.clear()
         yield serving, part
 
@@ -61,7 +60,7 @@ async def test_an_answer_is_given_while_the_parts_are_asked_anew(monkeypatch: py
         monkeypatch.setattr("booksync_common.health.STALE", 3600.0)
         before = await ask(serving)
         assert await ask(serving) == before
-        await wait_for(lambda: part.asked == 1)
+        await wait_for(lambda: part.asked == 2)
         assert await ask(serving) == before
         part.may_answer.set()
         async with asyncio.timeout(PATIENCE):
@@ -74,18 +73,18 @@ async def test_an_answer_that_is_too_old_is_waited_for(monkeypatch: pytest.Monke
         monkeypatch.setattr("booksync_common.health.FRESH", 0.0)
         monkeypatch.setattr("booksync_common.health.STALE", 0.0)
         questions = [asyncio.create_task(ask(serving)) for _ in range(20)]
-        await wait_for(lambda: part.asked == 1)
+        await wait_for(lambda: part.asked == 2)
         await asyncio.sleep(0.05)
         assert not any(question.done() for question in questions)
         questions.pop(0).cancel()  # whoever asked first goes away
         part.may_answer.set()
-        assert [answer["detail"] for answer in await asyncio.gather(*questions)] == 19 * ["1"]
-        assert part.asked == 1
+        assert [answer["detail"] for answer in await asyncio.gather(*questions)] == 19 * ["2"]
+        assert part.asked == 2
 
 
 async def test_the_service_ends_while_a_part_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     async with asyncio.timeout(PATIENCE), serve_slow() as (serving, part):
         monkeypatch.setattr("booksync_common.health.FRESH", 0.0)
         await ask(serving)
-        await wait_for(lambda: part.asked == 1)
+        await wait_for(lambda: part.asked == 2)
     assert part.is_cancelled

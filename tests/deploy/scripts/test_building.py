@@ -1,5 +1,7 @@
 """`build-all.sh VERSION` pushes every image under that tag, or loads them here, through the flake's own apps."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from booksync_testing.compose import DEPLOY
@@ -13,13 +15,16 @@ printf '%s\\n' "$*" >>/engine/nix
 RELEASE = DEPLOY.parent / "nix/images/release.nix"
 
 
-def build(server: ScriptServer, *arguments: str, **environment: str) -> Result:
+SCRIPT = ("/source/deploy/scripts/build-all.sh",)
+
+
+def build(server: ScriptServer, *arguments: str, command: Sequence[str] = SCRIPT, **environment: str) -> Result:
     """Run build-all.sh with a nix that writes down what it is asked."""
     program = server.stubs / "nix"
     program.write_text(NIX)
     program.chmod(0o755)
     binds = [(RELEASE, "/source/nix/images/release.nix")]
-    return server.run("/source/deploy/scripts/build-all.sh", *arguments, environment=environment, binds=binds)
+    return server.run(*command, *arguments, environment=environment, binds=binds)
 
 
 def read_calls(server: ScriptServer) -> list[str]:
@@ -46,11 +51,7 @@ def test_it_loads_where_none_is(server: ScriptServer) -> None:
 def test_it_works_by_the_guides_name(server: ScriptServer) -> None:
     """A checkout has a link scripts, since the guide says ./scripts/build-all.sh."""
     link = "ln -s /source/deploy /source/nix /tmp/ && ln -s deploy/scripts /tmp/scripts && cd /tmp"
-    program = server.stubs / "nix"
-    program.write_text(NIX)
-    program.chmod(0o755)
-    binds = [(RELEASE, "/source/nix/images/release.nix")]
-    result = server.run("/bin/bash", "-c", f"{link} && ./scripts/build-all.sh", binds=binds)
+    result = build(server, command=("/bin/bash", "-c", f"{link} && ./scripts/build-all.sh"))
     assert result.code == 0, result.output
     assert read_calls(server) == ["run /source#load"]
 
