@@ -17,12 +17,16 @@ in
     name = "fetch-unit";
     tests = [ "tests/fetch" ];
     sources = {
+      "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;
       "tests/fetch" = ../../tests/fetch;
       "nix/fetch" = ../fetch;
       "nix/inputs.json" = ../inputs.json;
       "bootstrap" = ../../bootstrap;
     };
-    pythonPath = [ "nix/fetch" ];
+    pythonPath = [
+      "nix/fetch"
+      "tests/lib"
+    ];
     env = {
       BOOKSYNC_SHELL = builtins.toJSON (builders.debianCommand bash "usr/bin/bash");
       BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";

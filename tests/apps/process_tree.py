@@ -1,5 +1,6 @@
 """The processes that a program has started."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -17,3 +18,8 @@ def list_descendants(first: int) -> dict[int, str]:
         todo += children
     found.pop(first, None)
     return found
+
+
+def list_left(processes: Iterable[int]) -> list[int]:
+    """Return those of some processes that are still there."""
+    return [pid for pid in processes if Path(f"/proc/{pid}").exists()]

@@ -3,10 +3,10 @@
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from booksync_testing.registry import DockerRegistry
+from booksync_testing.waiting import wait_until
 from registry_app import Pusher, program_command
 from registry_layouts import TinyImages
 from registry_proxy import Fault, Proxy
@@ -42,9 +42,11 @@ def interrupt(pusher: Pusher, proxy: Proxy, number: signal.Signals) -> tuple[int
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        deadline = time.monotonic() + WAIT_S
-        while not any(request.method == "PUT" for request in proxy.received) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(
+            lambda: any(request.method == "PUT" for request in proxy.received),
+            what="an upload is begun",
+            seconds=WAIT_S,
+        )
         (oras,) = children(process.pid)
         process.send_signal(number)
         _, errors = process.communicate(timeout=WAIT_S)

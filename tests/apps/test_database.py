@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ import asyncpg
 import pytest
 
 from booksync_apps.database import create_parser
-from process_tree import list_descendants
+from booksync_testing.waiting import wait_until
+from process_tree import list_descendants, list_left
 
 START_LIMIT_S = 120
 END_LIMIT_S = 60
@@ -76,11 +76,12 @@ def start(directory: Path, port: int) -> Iterator[Running]:
         found = [re.fullmatch(r"(\w+)=(\S+)(?:  # (\w+))?\n", line) for line in printed]
         addresses = {(match[1], match[3] or ""): match[2] for match in found if match}
         assert len(addresses) == len(printed), (printed, log.read_text())
-        deadline = time.monotonic() + START_LIMIT_S
-        while not asyncio.run(is_ready(addresses["TEST_DATABASE_URL", ""])):
+
+        def is_serving() -> bool:
             assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
+            return asyncio.run(is_ready(addresses["TEST_DATABASE_URL", ""]))
+
+        wait_until(is_serving, what=lambda: f"clients are let in:\n{log.read_text()}", seconds=START_LIMIT_S)
         yield Running(process, addresses)
     finally:
         if process.poll() is None:
@@ -143,10 +144,11 @@ def test_a_second_interrupt_kills_it_and_leaves_nothing_behind(directory: Path, 
             database.process.wait(2)
         os.killpg(database.process.pid, signal.SIGINT)
         database.process.wait(END_LIMIT_S)
-    deadline = time.monotonic() + END_LIMIT_S
-    while left := [pid for pid in processes if Path(f"/proc/{pid}").exists()]:
-        assert time.monotonic() < deadline, f"expected nothing of it to be left, got the processes {left}"
-        time.sleep(0.1)
+    wait_until(
+        lambda: not list_left(processes),
+        what=lambda: f"nothing is left, got {list_left(processes)}",
+        seconds=END_LIMIT_S,
+    )
 
 
 def test_data_outlive_it_and_nothing_is_unpacked_twice(directory: Path, port: int) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from up_app import LOOPBACK, SERVICES, START_LIMIT_S, App, Running, free_ports, wait_until
+from booksync_testing.waiting import wait_until
+from process_tree import list_left
+from up_app import LOOPBACK, SERVICES, START_LIMIT_S, App, Running, free_ports
 
 LEA = {"username": "Léa", "password": "correct horse battery"}
 VOLUME = "/api/v1/volume-extra/5f0b3a9e-53e8-4f5c-9a61-0a53bb1a6f3d"
@@ -48,6 +50,15 @@ def find(running: Running, words: str) -> int:
     """Return the innermost process whose command line has these words and does not begin with a loader's."""
     (pid, *_) = [pid for pid, line in running.first_processes().items() if words in line and "--info-fd" not in line]
     return pid
+
+
+def wait_until_said(running: Running, words: str) -> None:
+    """Wait until the program has said something on standard error."""
+    wait_until(
+        lambda: words in running.errors,
+        what=lambda: f"{words!r} is said, got:\n{running.errors}",
+        seconds=START_LIMIT_S,
+    )
 
 
 def test_three_apis_work_together_and_it_says_where_they_are(app: App) -> None:
@@ -105,7 +116,7 @@ def test_it_ends_in_order(app: App, number: signal.Signals) -> None:
     assert said.rindex("Finished server process") < said.rindex("received fast shutdown request")
     assert said.rindex("received fast shutdown request") < said.rindex("database system is shut down")
     assert said.count("Finished server process") == 3
-    assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+    assert not list_left(processes)
 
 
 def test_a_second_interrupt_kills_it_and_leaves_nothing_behind(app: App) -> None:
@@ -114,12 +125,12 @@ def test_a_second_interrupt_kills_it_and_leaves_nothing_behind(app: App) -> None
         processes = running.first_processes()
         os.kill(find(running, "booksync-api-data"), signal.SIGSTOP)  # it does not end by itself now
         os.killpg(running.process.pid, signal.SIGINT)
-        wait_until(lambda: "ending, in order" in running.errors, what="the first is heard")
+        wait_until_said(running, "ending, in order")
         begun = time.monotonic()
         assert running.end() == 0
         assert time.monotonic() - begun < 10
     wait_until(
-        lambda: not [pid for pid in processes if Path(f"/proc/{pid}").exists()], what="nothing is left", seconds=10
+        lambda: not list_left(processes), what=lambda: f"nothing is left, got {list_left(processes)}", seconds=10
     )
 
 
@@ -128,9 +139,12 @@ def test_a_service_that_dies_is_started_again(app: App) -> None:
         running.wait_until_ready()
         for service, words in (("data", "booksync-api-data"), ("postgres", "postgres -c port")):
             os.kill(find(running, words), signal.SIGKILL)
-            notice = f"{service} was killed by signal 9; it is started again in 1 s"
-            wait_until(lambda notice=notice: notice in running.errors, what=notice)  # type: ignore[misc]
-        wait_until(lambda: app("status").returncode == 0, what=running.errors)
+            wait_until_said(running, f"{service} was killed by signal 9; it is started again in 1 s")
+        wait_until(
+            lambda: app("status").returncode == 0,
+            what=lambda: f"status says that all of it is ready:\n{running.errors}",
+            seconds=START_LIMIT_S,
+        )
         assert httpx.get(address(app, "data", VOLUME), headers=sign_in(app), timeout=60).is_success
         assert running.end() == 0
 
@@ -138,7 +152,11 @@ def test_a_service_that_dies_is_started_again(app: App) -> None:
 def test_a_first_start_that_was_cut_short_is_begun_anew(tmp_path: Path, app: App) -> None:
     other = App(tmp_path / "state", app.ports)
     with other.begin() as running:
-        wait_until((other.directory / "data/booksync-initialising").exists, what=running.errors)
+        wait_until(
+            (other.directory / "data/booksync-initialising").exists,
+            what=lambda: f"the database is being made:\n{running.errors}",
+            seconds=START_LIMIT_S,
+        )
         assert running.end() == 0
     with other.begin() as running:
         running.wait_until_ready()

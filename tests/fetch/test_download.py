@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import errno
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ from booksync_fetch.debian import SupersededError, download_package
 from booksync_fetch.download import ATTEMPTS, AUTHORITIES, create_context
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.progress import Progress
+from booksync_testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.fetch.conftest import Mirror
@@ -26,11 +25,13 @@ HALF = len(CONTENT) // 2
 WAIT_LIMIT_S = 10
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def wait_until_kept(partial: Path, count: int) -> None:
+    """Wait until a file that is coming has so many bytes."""
+    wait_until(
+        lambda: partial.exists() and partial.stat().st_size == count,
+        what=f"{count} bytes are in {partial.name}",
+        seconds=WAIT_LIMIT_S,
+    )
 
 
 def test_a_file_arrives_whole_and_under_its_hash(mirror: Mirror, cache: Cache, progress: Progress) -> None:
@@ -75,7 +76,7 @@ def test_what_comes_slowly_is_kept_at_once(mirror: Mirror, cache: Cache, progres
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         running = pool.submit(download_package, artifact, cache, progress, bases=mirror.bases)
         partial = cache.partial(artifact.sha256)
-        wait_until(lambda: partial.exists() and partial.stat().st_size == come)
+        wait_until_kept(partial, come)
         assert not running.done()
         mirror.flow.set()
         assert running.result(WAIT_LIMIT_S).read_bytes() == CONTENT
@@ -89,7 +90,7 @@ def test_an_interrupted_download_ends_at_once_and_keeps_what_has_come(
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         running = pool.submit(download_package, artifact, cache, progress, bases=mirror.bases)
         partial = cache.partial(artifact.sha256)
-        wait_until(lambda: partial.exists() and partial.stat().st_size == HALF)
+        wait_until_kept(partial, HALF)
         progress.cancelled.set()
         mirror.flow.set()
         with pytest.raises(concurrent.futures.CancelledError):

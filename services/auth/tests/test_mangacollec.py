@@ -110,8 +110,11 @@ async def test_one_refresh_however_many_ask_and_wherever(linked: Household, site
         here = ask(linked)
         await wait_for(lambda: site.at_once > 0)
         there = ask(other)
-        while not await linked.query(IS_WAITING) and site.at_once == 1:
-            await asyncio.sleep(0.05)
+
+        async def is_stuck() -> bool:
+            return site.at_once != 1 or bool(await linked.query(IS_WAITING))
+
+        await wait_for(is_stuck)
         site.is_answering.set()
         answers = await asyncio.gather(*here, *there)
     assert {answer.status_code for answer in answers} == {200}

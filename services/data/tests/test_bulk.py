@@ -16,6 +16,7 @@ from booksync_api_data.writes import Item, write_one
 from booksync_common.database import Database
 from booksync_data_testing.api import MACHINE, MINE, VOLUMES, Api
 from booksync_service_testing.server import IS_WAITING, execute
+from booksync_service_testing.serving import wait_for
 
 
 def make_items(number: int) -> list[dict[str, Any]]:
@@ -97,8 +98,12 @@ async def test_a_batch_plans_again_for_what_came_meanwhile(api: Api) -> None:
         await write_one(VolumeRepository(other), item, Precondition())
         batch = asyncio.create_task(api.bulk(early, late))
         async with database.reader() as connection:
-            while not await connection.scalar(text(IS_WAITING)):
+
+            async def is_waiting() -> bool:
                 assert not batch.done()
+                return bool(await connection.scalar(text(IS_WAITING)))
+
+            await wait_for(is_waiting)
     results = (await batch).json()["items"]
     assert [(result["status"], result["version"]) for result in results] == [("created", 1), ("updated", 2)]
     stored = await api.get(f"{VOLUMES}/{late['volume_id']}")

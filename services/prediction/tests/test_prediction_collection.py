@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, Response
 from booksync_api_prediction.collection import client
 from booksync_api_prediction.collection.parsing import parse_collection
 from booksync_prediction_testing.mangacollec import FakeCollection, FakeMangacollec, run_fake_mangacollec
-from booksync_prediction_testing.service import House, open_house, wait_until
+from booksync_prediction_testing.service import House, open_house
+from booksync_service_testing.serving import wait_for
 
 
 @asynccontextmanager
@@ -60,7 +61,7 @@ async def test_what_the_collection_names_is_embedded_in_the_background() -> None
         async def is_done() -> bool:
             return await house.count("jobs", "status = 'done'") == 1
 
-        await wait_until(is_done)
+        await wait_for(is_done)
         # four volumes and their series, one and its own
         assert await house.count("embeddings") == 7
         assert await house.count("embeddings", "adult") == 2
@@ -106,7 +107,7 @@ async def test_halves_of_characters_are_left_out() -> None:
         async def is_done() -> bool:
             return await house.count("jobs", "status = 'done'") == 1
 
-        await wait_until(is_done)
+        await wait_for(is_done)
         assert await house.count("embeddings", "kind_names = '{Comédie}'") == 2
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from booksync_api_prediction.jobs import repository, runner
 from booksync_common.problems import unavailable
 from booksync_prediction_testing.encoder import WordEncoder
-from booksync_prediction_testing.service import SECRET, V1, House, open_house, wait_until
+from booksync_prediction_testing.service import SECRET, V1, House, open_house
 from booksync_service_testing import processes
 from booksync_service_testing.fake_auth import run_fake_auth
 from booksync_service_testing.server import execute, load_server, make_database, render
@@ -144,7 +144,7 @@ async def test_job_that_waits_for_the_model_can_be_cancelled(monkeypatch: pytest
 
         monkeypatch.setattr(house.serving.app.state.parts["model"], "encode", refuse)
         address = await begin_bulk(house, make_items(65))
-        await asked.wait()
+        await wait_for(asked.is_set)
         await house.client.delete(address, headers=house.machine)
         async with asyncio.timeout(30):
             assert (await house.wait_for_job(address))["status"] == "cancelled"
@@ -158,7 +158,7 @@ async def test_job_that_a_replica_has_no_model_for_is_done_by_another() -> None:
         async def is_begun() -> bool:
             return await house.count("jobs", "started_at IS NOT NULL") == 1
 
-        await wait_until(is_begun)
+        await wait_for(is_begun)
         async with open_house(house.url) as other, asyncio.timeout(40):
             assert (await other.wait_for_job(address))["status"] == "done"
 
@@ -221,7 +221,7 @@ async def test_job_is_resumed_after_kill_9_and_nothing_is_lost_or_doubled(tmp_pa
             async def is_half_way() -> bool:
                 return int(str(await execute(url, "SELECT count(*) FROM prediction.embeddings"))) >= 24
 
-            await wait_until(is_half_way)
+            await wait_for(is_half_way)
             first.process.kill()
             first.process.wait()
         stored = int(str(await execute(url, "SELECT count(*) FROM prediction.embeddings")))
@@ -303,6 +303,6 @@ async def test_lease_is_renewed_while_a_step_takes_long() -> None:
         async def is_renewed() -> bool:
             return await house.count("jobs", "heartbeat_at > started_at + interval '400 ms'") == 1
 
-        await wait_until(is_renewed)
+        await wait_for(is_renewed)
         house.encoder.gate.set()
         assert time.monotonic() - begun > 0.3

@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
-from booksync_prediction_testing.service import V1, House, open_house, wait_until
+from booksync_prediction_testing.service import V1, House, open_house
+from booksync_service_testing.serving import wait_for
 
 
 async def predict(house: House, headers: dict[str, str]) -> dict[str, Any]:
@@ -48,7 +49,7 @@ async def test_rows_of_a_deleted_profile_go() -> None:
         async def is_gone() -> bool:
             return await house.count("recommendations", f"user_id = '{house.user_id(user)}'") == 0
 
-        await wait_until(is_gone)
+        await wait_for(is_gone)
 
 
 async def test_model_and_figures() -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from booksync_prediction_testing.encoder import WordEncoder, make_vector
 from booksync_prediction_testing.mangacollec import FakeCollection, run_fake_mangacollec
-from booksync_prediction_testing.service import V1, House, open_house, wait_until
+from booksync_prediction_testing.service import V1, House, open_house
 from booksync_service_testing.server import IS_WAITING, execute, make_database
 from booksync_service_testing.serving import wait_for
 
@@ -81,7 +81,7 @@ async def test_collection_is_embedded_beside_what_is_written_meanwhile() -> None
         async def is_done() -> bool:
             return await house.count("jobs", "status = 'done'") == 1
 
-        await wait_until(is_done)
+        await wait_for(is_done)
         stored = await show(house, volume)
         assert await house.count("embeddings") == 2
     assert (stored["title"], stored["adult"]) == ("Mieux su", True)
@@ -109,7 +109,7 @@ async def test_facts_are_never_stored_beside_another_text(overtaking: str) -> No
             async def is_waiting() -> bool:
                 return bool(await execute(house.url, IS_WAITING))
 
-            await wait_until(is_waiting)
+            await wait_for(is_waiting)
             await transaction.execute(text(overtaking), {"item": item, "other": other})
         assert (await writing).json()["status"] == "embedded"
         stored = await show(house, item)

@@ -18,8 +18,9 @@ from booksync_api_prediction.similarity.fusion import Facts, compare, fuse, merg
 from booksync_api_prediction.similarity.repository import SEARCH, Filter, find_nearest, make_mean
 from booksync_api_prediction.tables import EMBEDDINGS
 from booksync_prediction_testing.encoder import make_vector
-from booksync_prediction_testing.service import V1, House, open_house, wait_until
+from booksync_prediction_testing.service import V1, House, open_house
 from booksync_service_testing.server import execute
+from booksync_service_testing.serving import wait_for
 
 SEA = "une mer, un phare, une tempête, des marins"
 
@@ -235,7 +236,7 @@ async def test_index_is_made_by_a_job_when_there_are_rows_enough_and_finds_the_s
         # the service's own has looked at the empty table a moment ago
         indexing = Indexing(house.settings, house.serving.app.state.parts["jobs"], interval=0.1)
         task = asyncio.create_task(indexing.attend(database))
-        await wait_until(is_made)
+        await wait_for(is_made)
         task.cancel()
         assert await house.count("jobs", "kind = 'index'") == 1
         async with database.session() as session:

@@ -4,7 +4,6 @@ import os
 import ssl
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,10 +16,12 @@ from booksync_testing.compose import DEPLOY
 from booksync_testing.network import enter_own_network
 from booksync_testing.sandbox import load_tools
 from booksync_testing.upstreams import Api, NameServer
+from booksync_testing.waiting import wait_until
 
 TMP = "/tmp"  # noqa: S108 - inside the sandbox
 ADDRESS = "https://127.0.0.1:8443"
 PORTS = {"auth-api": 8000, "data-api": 8001, "prediction-api": 8002}
+START_SECONDS = 60
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -73,10 +74,13 @@ def log(command: list[str], apis: dict[str, Api]) -> Iterator[Path]:
         path = Path(folder, "log")
         with path.open("wb") as stream:
             nginx = subprocess.Popen([*command, "-g", "daemon off;"], stdout=stream, stderr=stream)
+
+        def has_begun() -> bool:
+            assert nginx.poll() is None, path.read_text()
+            return is_answering()
+
         try:
-            while not is_answering():
-                assert nginx.poll() is None, path.read_text()
-                time.sleep(0.05)
+            wait_until(has_begun, what=lambda: f"nginx answers:\n{path.read_text()}", seconds=START_SECONDS)
             yield path
         finally:
             nginx.terminate()

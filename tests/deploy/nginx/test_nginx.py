@@ -4,7 +4,6 @@ import importlib
 import re
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from booksync_common.app import create_app
 from booksync_testing.upstreams import Api, NameServer
+from booksync_testing.waiting import wait_until
 
 PREFIXES = {"auth": "/auth", "data": "/data", "prediction": "/predict"}
 #: More than one API has them, so they are below the prefixes alone.
@@ -22,6 +22,10 @@ SHARED = {"/api/v1/me", "/api/v1/me/export", "/health", "/health/live", "/health
 #: What is not in the description of an API, and the guide and browsers ask for.
 UNDESCRIBED = ("/docs", "/docs/swagger-ui.css", "/openapi.json")
 SOME_ID = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
+
+
+#: For as long as a slow machine needs.
+WAIT_SECONDS = 60
 
 
 def paths_of(service: str) -> Iterator[str]:
@@ -139,7 +143,7 @@ def test_an_api_that_is_away_is_a_problem_of_its_own_alone(client: httpx.Client,
     home = names.addresses["data-api"]
     names.addresses["data-api"] = "127.0.1.99"
     try:
-        wait_for(lambda: client.get("/data/health").status_code == 502)
+        wait_for_status(client, "/data/health", 502)
         response = client.get("/api/v1/volume-extra")
         check_problem(response, 502, "service_unavailable")
         assert response.headers["retry-after"] == "5"
@@ -147,15 +151,12 @@ def test_an_api_that_is_away_is_a_problem_of_its_own_alone(client: httpx.Client,
     finally:
         # a container that was made anew has another address
         names.addresses["data-api"] = home
-    wait_for(lambda: client.get("/data/health").status_code == 200)
+    wait_for_status(client, "/data/health", 200)
 
 
-def wait_for(condition: Any) -> None:
-    """Wait until something holds, for as long as a slow machine needs."""
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.2)
+def wait_for_status(client: httpx.Client, path: str, status: int) -> None:
+    """Ask until the answer has a status."""
+    wait_until(lambda: client.get(path).status_code == status, what=f"{status} from {path}", seconds=WAIT_SECONDS)
 
 
 def test_five_hundred_requests_of_twenty_are_answered(client: httpx.Client) -> None:
@@ -174,7 +175,7 @@ def test_a_client_that_takes_every_connection_is_turned_away(
         ThreadPoolExecutor(70) as pool,
     ):
         answers = [pool.submit(many.get, "/data/health") for _ in range(70)]
-        wait_for(lambda: sum(answer.done() for answer in answers) >= 6)
+        wait_until(lambda: sum(answer.done() for answer in answers) >= 6, what="six are answered", seconds=WAIT_SECONDS)
         apis["data-api"].is_open.set()
         responses = [answer.result() for answer in answers]
     refused = [response for response in responses if response.status_code != 200]
@@ -197,5 +198,5 @@ def test_plain_http_leads_to_tls() -> None:
 
 def test_log_has_no_query(client: httpx.Client, log: Path) -> None:
     ask(client, "/users?q=what-is-personal")
-    wait_for(lambda: '"path":"/users"' in log.read_text())
+    wait_until(lambda: '"path":"/users"' in log.read_text(), what="the request is in the log", seconds=WAIT_SECONDS)
     assert "what-is-personal" not in log.read_text()

@@ -1,16 +1,17 @@
 """New images come into service when all of them are healthy, or what ran before goes on; nothing is half-changed."""
 
 import signal
-import time
-from pathlib import Path
 
 import pytest
 
 from booksync_testing.releases import LOCAL, add_first_version, add_image, deploy, identities, read_env, running
+from booksync_testing.sandbox import Result
 from booksync_testing.server import ScriptServer
+from booksync_testing.waiting import wait_until
 
 REGISTRY = "registry.example:5000/family"
 NOT_HEALTHY = "stuck"
+WAIT_SECONDS = 60
 
 
 def test_first_version_is_named_by_what_it_is(first: ScriptServer) -> None:
@@ -216,7 +217,7 @@ def test_an_interrupted_one_goes_back(first: ScriptServer) -> None:
     add_image(first, "images", LOCAL["auth-api"], letter="e", health="hangs")
     process = first.start("scripts/deploy.sh", LOCAL["auth-api"])
     container = first.engine / "containers/booksync_auth_api"
-    wait_for(container, "hangs")
+    wait_until(lambda: "hangs" in container.read_text(), what="the new version is started", seconds=WAIT_SECONDS)
     first.signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode != 0
@@ -244,21 +245,17 @@ def test_copies_of_the_env_file_are_their_owners_alone(first: ScriptServer) -> N
     assert set((first.engine / "modes").read_text().split()) == {"600"}
 
 
-def wait_for(path: Path, text: str) -> None:
-    """Wait until a file has a text in it."""
-    end = time.monotonic() + 60
-    while text not in path.read_text():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_two_at_once_are_one(first: ScriptServer) -> None:
     holder = first.start("flock", "/srv/booksync/.lock", "sleep", "60")
+    results: list[Result] = []
+
+    def is_refused() -> bool:
+        results.append(deploy(first))
+        return "is at work" in results[-1].output
+
     try:
-        end = time.monotonic() + 60
-        while "is at work" not in (result := deploy(first)).output:
-            assert time.monotonic() < end, result.output
-        assert result.code == 1
+        wait_until(is_refused, what=lambda: f"another one is at work:\n{results[-1].output}", seconds=WAIT_SECONDS)
+        assert results[-1].code == 1
     finally:
         first.signal(signal.SIGKILL)
         holder.communicate()

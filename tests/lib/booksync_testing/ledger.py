@@ -10,8 +10,12 @@ from typing import Any
 
 import asyncpg
 
+from booksync_testing.waiting import wait_until
+
 WRITERS = 4
 CONNECT_SECONDS = 60.0
+#: For thousands of rows, each on the disk before the next one, under an emulator.
+ROWS_SECONDS = 600.0
 
 # what a client sees when its server dies, or refuses for want of space
 LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError)
@@ -45,13 +49,24 @@ class Ledger:
     async def wait_for(self, rows: int, writing: asyncio.Task[None]) -> None:
         """Wait until more rows have been acknowledged.
 
-        :raises AssertionError: the writers were lost before
+        :raises AssertionError: the writers were lost before, or it takes too long
         """
         target = len(self.acknowledged) + rows
-        while len(self.acknowledged) < target:
-            if writing.done():
+
+        def is_reached() -> bool:
+            is_over = writing.done()  # before the rows are counted, which go on meanwhile
+            if len(self.acknowledged) >= target:
+                return True
+            if is_over:
                 raise AssertionError(f"no more rows after {len(self.acknowledged)}: {self.errors[-1]}")
-            await asyncio.sleep(0.01)
+            return False
+
+        await asyncio.to_thread(
+            wait_until,
+            is_reached,
+            what=lambda: f"{target} rows are acknowledged, got {len(self.acknowledged)}",
+            seconds=ROWS_SECONDS,
+        )
 
     async def _write(self, filling: int) -> None:
         try:

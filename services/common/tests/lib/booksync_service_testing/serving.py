@@ -1,7 +1,7 @@
 """An application in this process, with its lifespan, and a client that talks to it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -34,13 +34,17 @@ class Serving:
         assert not self.fatal.is_set()
 
 
-async def wait_for(condition: Callable[[], bool]) -> None:
+async def wait_for(condition: Callable[[], bool | Awaitable[bool]]) -> None:
     """Wait until something is so.
 
+    :param condition: may be a coroutine's function, for what takes a question to know.
     :raises TimeoutError: it is not.
     """
     async with asyncio.timeout(PATIENCE):
-        while not condition():
+        while True:
+            is_so = condition()
+            if await is_so if isinstance(is_so, Awaitable) else is_so:
+                return
             await asyncio.sleep(0.01)
 
 

@@ -1,7 +1,6 @@
 """The service with a model that needs no torch, and people who may ask it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +16,7 @@ from booksync_common.service import Service
 from booksync_prediction_testing.encoder import WordEncoder, load_this, load_words
 from booksync_service_testing.fake_auth import FakeAuth, run_fake_auth
 from booksync_service_testing.server import execute, make_database, render
-from booksync_service_testing.serving import PATIENCE, Serving, serve
+from booksync_service_testing.serving import Serving, serve, wait_for
 
 SECRET = "the-secret-of-machines-that-is-long-enough"
 V1 = "/api/v1"
@@ -79,15 +78,8 @@ class House:
             job = (await self.client.get(address, headers=self.machine)).json()
             return job["status"] not in {"queued", "running"}
 
-        await wait_until(is_finished)
+        await wait_for(is_finished)
         return job
-
-
-async def wait_until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what takes a question to know."""
-    async with asyncio.timeout(PATIENCE):
-        while not await condition():
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
