@@ -42,14 +42,17 @@ def interrupt(pusher: Pusher, proxy: Proxy, number: signal.Signals) -> tuple[int
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        wait_until(
-            lambda: any(request.method == "PUT" for request in proxy.received),
-            what="an upload is begun",
-            seconds=WAIT_S,
-        )
-        (oras,) = children(process.pid)
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=WAIT_S)
+        try:
+            wait_until(
+                lambda: any(request.method == "PUT" for request in proxy.received),
+                what="an upload is begun",
+                seconds=WAIT_S,
+            )
+            (oras,) = children(process.pid)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=WAIT_S)
+        finally:
+            process.kill()
     return process.returncode, errors, oras
 
 

@@ -18,6 +18,7 @@ import pytest
 from booksync_apps.database import create_parser
 from booksync_testing.waiting import wait_until
 from process_tree import list_descendants, list_left
+from program_output import wait_for_lines
 
 START_LIMIT_S = 120
 END_LIMIT_S = 60
@@ -60,19 +61,18 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def start(directory: Path, port: int) -> Iterator[Running]:
     """Start a database and wait until it lets clients in."""
-    log = directory.with_suffix(".log")
-    with log.open("w") as errors:
+    output, log = (directory.with_suffix(suffix) for suffix in (".output", ".log"))
+    with output.open("w") as stdout, log.open("w") as errors:
         process = subprocess.Popen(
             [program(), "--port", str(port), "--directory", str(directory)],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=errors,
             text=True,
             start_new_session=True,
         )
-    assert process.stdout is not None
     try:
-        printed = [process.stdout.readline() for _ in range(4)]
+        printed = wait_for_lines(process, output, count=4, errors=log, seconds=START_LIMIT_S)
         found = [re.fullmatch(r"(\w+)=(\S+)(?:  # (\w+))?\n", line) for line in printed]
         addresses = {(match[1], match[3] or ""): match[2] for match in found if match}
         assert len(addresses) == len(printed), (printed, log.read_text())
@@ -87,7 +87,6 @@ def start(directory: Path, port: int) -> Iterator[Running]:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        process.stdout.close()
 
 
 async def connect(address: str) -> asyncpg.Connection:

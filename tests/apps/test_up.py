@@ -180,8 +180,11 @@ def test_on_its_own_it_is_seen_followed_and_ended(app: App) -> None:
     with subprocess.Popen(
         app.words("logs", "-f", "auth"), stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE
     ) as follower:
-        assert app("down").stdout == "ended\n"
-        output, errors = follower.communicate(timeout=START_LIMIT_S)
+        try:
+            assert app("down").stdout == "ended\n"
+            output, errors = follower.communicate(timeout=START_LIMIT_S)
+        finally:
+            follower.kill()
     assert (follower.returncode, errors) == (0, "")
     assert {line.split(" | ")[0].strip() for line in output.splitlines()} == {"auth"}
     assert output.rstrip().splitlines()[-1].endswith("Finished server process [1]")

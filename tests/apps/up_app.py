@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from process_tree import list_descendants
+from program_output import wait_for_lines
 
 LOOPBACK = "127.0.0.1"
 SERVICES = ("postgres", "auth", "data", "prediction")
@@ -76,24 +77,22 @@ class App:
     @contextmanager
     def begin(self) -> Iterator["Running"]:
         """Start the stack in the foreground, for the time of the block."""
-        errors = self.directory.with_suffix(".errors")
-        with errors.open("w") as stderr:
+        output, errors = (self.directory.with_suffix(suffix) for suffix in (".output", ".errors"))
+        with output.open("w") as stdout, errors.open("w") as stderr:
             process = subprocess.Popen(
                 self.words(*self.up),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=stdout,
                 stderr=stderr,
                 text=True,
                 start_new_session=True,
             )
         try:
-            yield Running(process, errors)
+            yield Running(process, output, errors)
         finally:
             if process.poll() is None:
                 process.kill()
             process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,7 @@ class Running:
     """The program in the foreground."""
 
     process: subprocess.Popen[str]
+    _output: Path
     _errors: Path
 
     @property
@@ -110,8 +110,9 @@ class Running:
 
     def wait_until_ready(self) -> list[str]:
         """Return what it says where everything is."""
-        assert self.process.stdout is not None
-        lines = [self.process.stdout.readline() for _ in range(2 + len(SERVICES))]
+        lines = wait_for_lines(
+            self.process, self._output, count=2 + len(SERVICES), errors=self._errors, seconds=START_LIMIT_S
+        )
         assert lines[0] == "BookSync is ready:\n", self.errors
         return lines[1:]
 

@@ -24,6 +24,9 @@ REGISTRY = "/srv/registry"
 
 DATA = CONTAINERS["data"]
 
+#: For all images to go to an emulated machine, or to come from there.
+APP_SECONDS = 1800
+
 
 @pytest.fixture(scope="module")
 def outside(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -52,6 +55,7 @@ def run_app(name: str, *arguments: str, home: Path) -> subprocess.CompletedProce
         stdout=subprocess.PIPE,
         text=True,
         check=False,
+        timeout=APP_SECONDS,
     )
 
 

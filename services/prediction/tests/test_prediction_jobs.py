@@ -1,7 +1,6 @@
 """Jobs: done once however often they are begun, resumed after kill -9, shared by replicas, cancelled when told to."""
 
 import asyncio
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,12 +83,11 @@ async def test_item_that_is_deleted_meanwhile_does_not_come_back() -> None:
         await execute(url, "CREATE EXTENSION vector")
         async with open_house(url, embedding_model="old") as house:
             await house.put_all(items := make_items(3))
-        encoder.gate = threading.Event()
         async with open_house(url, encoder, embedding_model="new") as house:
-            address = await begin_reindex(house)
-            await wait_for(lambda: bool(encoder.threads))
-            await house.client.delete(f"{V1}/embeddings/volume/{items[0]['id']}", headers=house.machine)
-            encoder.gate.set()
+            with encoder.held():
+                address = await begin_reindex(house)
+                await wait_for(lambda: bool(encoder.threads))
+                await house.client.delete(f"{V1}/embeddings/volume/{items[0]['id']}", headers=house.machine)
             job = await house.wait_for_job(address)
             assert job["status"] == "done"
             assert await house.count("embeddings", "model = 'new'") == 2
@@ -97,10 +95,9 @@ async def test_item_that_is_deleted_meanwhile_does_not_come_back() -> None:
 
 async def test_reindex_that_is_under_way_is_returned() -> None:
     async with open_house() as house:
-        house.encoder.gate = threading.Event()
-        await begin_bulk(house, make_items(65))
-        first, second = await begin_reindex(house), await begin_reindex(house)
-        house.encoder.gate.set()
+        with house.encoder.held():
+            await begin_bulk(house, make_items(65))
+            first, second = await begin_reindex(house), await begin_reindex(house)
         assert first == second
         await house.wait_for_job(first)
         assert await begin_reindex(house) != first
@@ -108,13 +105,12 @@ async def test_reindex_that_is_under_way_is_returned() -> None:
 
 async def test_cancel_ends_what_waits_at_once_and_what_runs_after_its_step() -> None:
     async with open_house() as house:
-        house.encoder.gate = threading.Event()
-        running, waiting = await begin_bulk(house, make_items(100)), await begin_bulk(house, make_items(100))
-        await wait_for(lambda: bool(house.encoder.threads))
-        answer = await house.client.delete(waiting, headers=house.machine)
-        assert answer.json()["status"] == "cancelled"
-        assert (await house.client.delete(running, headers=house.machine)).json()["cancel_requested"]
-        house.encoder.gate.set()
+        with house.encoder.held():
+            running, waiting = await begin_bulk(house, make_items(100)), await begin_bulk(house, make_items(100))
+            await wait_for(lambda: bool(house.encoder.threads))
+            answer = await house.client.delete(waiting, headers=house.machine)
+            assert answer.json()["status"] == "cancelled"
+            assert (await house.client.delete(running, headers=house.machine)).json()["cancel_requested"]
         job = await house.wait_for_job(running)
         assert job["status"] == "cancelled"
         assert await house.count("embeddings") < 100
@@ -124,12 +120,11 @@ async def test_cancel_ends_what_waits_at_once_and_what_runs_after_its_step() -> 
 
 async def test_job_that_waits_leaves_nothing_when_it_is_cancelled() -> None:
     async with open_house() as house:
-        house.encoder.gate = threading.Event()
-        running, waiting = await begin_bulk(house, make_items(65)), await begin_bulk(house, make_items(70))
-        await wait_for(lambda: bool(house.encoder.threads))
-        assert (await house.client.delete(waiting, headers=house.machine)).json()["status"] == "cancelled"
-        assert await house.count("job_items") == 65
-        house.encoder.gate.set()
+        with house.encoder.held():
+            running, waiting = await begin_bulk(house, make_items(65)), await begin_bulk(house, make_items(70))
+            await wait_for(lambda: bool(house.encoder.threads))
+            assert (await house.client.delete(waiting, headers=house.machine)).json()["status"] == "cancelled"
+            assert await house.count("job_items") == 65
         assert (await house.wait_for_job(running))["status"] == "done"
 
 
@@ -177,13 +172,12 @@ async def test_failure_is_told_without_its_message() -> None:
 
 async def test_database_that_goes_away_is_no_failure_of_a_job() -> None:
     async with open_house() as house:
-        house.encoder.gate = threading.Event()
-        address = await begin_bulk(house, make_items(70))
-        await wait_for(lambda: bool(house.encoder.threads))
-        others = f"datname = '{house.url.database}' AND pid <> pg_backend_pid()"
-        await execute(load_server(), f'ALTER DATABASE "{house.url.database}" ALLOW_CONNECTIONS false')
-        await execute(load_server(), f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
-        house.encoder.gate.set()
+        with house.encoder.held():
+            address = await begin_bulk(house, make_items(70))
+            await wait_for(lambda: bool(house.encoder.threads))
+            others = f"datname = '{house.url.database}' AND pid <> pg_backend_pid()"
+            await execute(load_server(), f'ALTER DATABASE "{house.url.database}" ALLOW_CONNECTIONS false')
+            await execute(load_server(), f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
         await asyncio.sleep(0.5)
         await execute(load_server(), f'ALTER DATABASE "{house.url.database}" ALLOW_CONNECTIONS true')
         # as if the lease were over, in case that it could not be given back
@@ -255,11 +249,10 @@ async def test_replicas_share_jobs_and_none_is_done_twice() -> None:
 
 async def test_job_of_somebody_who_is_not_heard_of_is_taken_over_and_the_first_can_store_nothing_more() -> None:
     async with open_house() as house:
-        house.encoder.gate = threading.Event()
-        address = await begin_bulk(house, make_items(70))
-        await wait_for(lambda: bool(house.encoder.threads))
-        await execute(house.url, f"UPDATE prediction.jobs SET owner = '{uuid4()}'")
-        house.encoder.gate.set()
+        with house.encoder.held():
+            address = await begin_bulk(house, make_items(70))
+            await wait_for(lambda: bool(house.encoder.threads))
+            await execute(house.url, f"UPDATE prediction.jobs SET owner = '{uuid4()}'")
         await asyncio.sleep(0.5)
         assert await house.count("embeddings") == 0
         await execute(house.url, "UPDATE prediction.jobs SET heartbeat_at = now() - interval '1 hour'")
@@ -268,13 +261,13 @@ async def test_job_of_somebody_who_is_not_heard_of_is_taken_over_and_the_first_c
 
 
 async def test_stop_lets_go_of_a_job() -> None:
+    encoder = WordEncoder()
     async with make_database() as url:
         await execute(url, "CREATE EXTENSION vector")
-        async with open_house(url) as house:
-            house.encoder.gate = threading.Event()
-            await begin_bulk(house, make_items(70))
-            await wait_for(lambda: bool(house.encoder.threads))
-        house.encoder.gate.set()
+        with encoder.held():
+            async with open_house(url, encoder) as house:
+                await begin_bulk(house, make_items(70))
+                await wait_for(lambda: bool(encoder.threads))
         assert await execute(url, "SELECT status FROM prediction.jobs") == "queued"
         assert await execute(url, "SELECT attempts FROM prediction.jobs") == 0
 
@@ -295,14 +288,13 @@ async def test_lease_is_renewed_while_a_step_takes_long() -> None:
     async with open_house() as house:
         jobs: runner.Runner = house.serving.app.state.parts["jobs"]
         jobs._lease = 0.3
-        house.encoder.gate = threading.Event()
-        await begin_bulk(house, make_items(70))
-        await wait_for(lambda: bool(house.encoder.threads))
-        begun = time.monotonic()
 
         async def is_renewed() -> bool:
             return await house.count("jobs", "heartbeat_at > started_at + interval '400 ms'") == 1
 
-        await wait_for(is_renewed)
-        house.encoder.gate.set()
+        with house.encoder.held():
+            await begin_bulk(house, make_items(70))
+            await wait_for(lambda: bool(house.encoder.threads))
+            begun = time.monotonic()
+            await wait_for(is_renewed)
         assert time.monotonic() - begun > 0.3

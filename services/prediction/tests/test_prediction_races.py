@@ -1,7 +1,6 @@
 """What is written while the model works on older texts stays, and a row's text and vector are always each other's."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -49,13 +48,12 @@ async def test_reindex_leaves_what_is_written_meanwhile(
         async with open_house(url, embedding_model=stored_by) as house:
             item_id = await house.put("volume", title="Ancien")
             await execute(url, "UPDATE prediction.embeddings SET text_version = 0")
-        gated.gate = threading.Event()
         async with open_house(url, gated, embedding_model="new") as house:
-            job = await house.client.post(f"{V1}/embeddings/reindex", headers=house.machine)
-            await wait_for(lambda: bool(gated.threads))
-            async with open_house(url, embedding_model=written_by) as other:
-                await other.put("volume", item_id, **{"title": "Ancien"} | change)
-            gated.gate.set()
+            with gated.held():
+                job = await house.client.post(f"{V1}/embeddings/reindex", headers=house.machine)
+                await wait_for(lambda: bool(gated.threads))
+                async with open_house(url, embedding_model=written_by) as other:
+                    await other.put("volume", item_id, **{"title": "Ancien"} | change)
             assert (await house.wait_for_job(job.headers["location"]))["status"] == "done"
             stored = await show(house, item_id)
     expected: dict[str, Any] = {"title": "Ancien", "adult": False} | change
@@ -71,12 +69,11 @@ async def test_collection_is_embedded_beside_what_is_written_meanwhile() -> None
         user = house.sign_in()
         site.collections["access"] = collection
         house.auth.mangacollec[user["Authorization"].removeprefix("Bearer ")] = "access"
-        encoder.gate = threading.Event()
-        assert (await house.client.post("/predict", json={}, headers=user)).status_code == 200
-        await wait_for(lambda: bool(encoder.threads))
-        async with open_house(house.url) as other:
-            await other.put("volume", volume, title="Mieux su", adult=True)
-        encoder.gate.set()
+        with encoder.held():
+            assert (await house.client.post("/predict", json={}, headers=user)).status_code == 200
+            await wait_for(lambda: bool(encoder.threads))
+            async with open_house(house.url) as other:
+                await other.put("volume", volume, title="Mieux su", adult=True)
 
         async def is_done() -> bool:
             return await house.count("jobs", "status = 'done'") == 1
@@ -119,15 +116,14 @@ async def test_facts_are_never_stored_beside_another_text(overtaking: str) -> No
 
 async def test_two_at_once_ask_for_one_job() -> None:
     async with open_house() as house:
-        house.encoder.gate = threading.Event()
-        await house.client.post(
-            f"{V1}/embeddings/bulk",
-            json={"items": [{"kind": "volume", "id": str(uuid4()), "title": f"{n}"} for n in range(65)]},
-            headers=house.machine,
-        )
-        await wait_for(lambda: bool(house.encoder.threads))
-        addresses = await asyncio.gather(
-            *(house.client.post(f"{V1}/embeddings/reindex", headers=house.machine) for _ in range(8))
-        )
-        house.encoder.gate.set()
+        with house.encoder.held():
+            await house.client.post(
+                f"{V1}/embeddings/bulk",
+                json={"items": [{"kind": "volume", "id": str(uuid4()), "title": f"{n}"} for n in range(65)]},
+                headers=house.machine,
+            )
+            await wait_for(lambda: bool(house.encoder.threads))
+            addresses = await asyncio.gather(
+                *(house.client.post(f"{V1}/embeddings/reindex", headers=house.machine) for _ in range(8))
+            )
         assert len({answer.headers["location"] for answer in addresses}) == 1

@@ -168,15 +168,20 @@ def test_five_hundred_requests_of_twenty_are_answered(client: httpx.Client) -> N
 def test_a_client_that_takes_every_connection_is_turned_away(
     client: httpx.Client, trust: ssl.SSLContext, apis: dict[str, Api]
 ) -> None:
-    apis["data-api"].is_open.clear()
+    is_open = apis["data-api"].is_open
     limits = httpx.Limits(max_connections=80)
     with (
         httpx.Client(base_url=client.base_url, verify=trust, trust_env=False, timeout=60, limits=limits) as many,
         ThreadPoolExecutor(70) as pool,
     ):
-        answers = [pool.submit(many.get, "/data/health") for _ in range(70)]
-        wait_until(lambda: sum(answer.done() for answer in answers) >= 6, what="six are answered", seconds=WAIT_SECONDS)
-        apis["data-api"].is_open.set()
+        is_open.clear()
+        try:
+            answers = [pool.submit(many.get, "/data/health") for _ in range(70)]
+            wait_until(
+                lambda: sum(answer.done() for answer in answers) >= 6, what="six are answered", seconds=WAIT_SECONDS
+            )
+        finally:
+            is_open.set()
         responses = [answer.result() for answer in answers]
     refused = [response for response in responses if response.status_code != 200]
     assert 6 <= len(refused) <= 10

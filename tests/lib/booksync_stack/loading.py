@@ -17,6 +17,9 @@ from booksync_vm.machine import Machine
 #: Of the engine in the machine (nix/builders/vm/engine.sh).
 ENGINE_PORT = 2375
 
+#: Of an image's root, into an emulated machine.
+IMPORT_SECONDS = 1800
+
 
 class Client:
     """A program `docker` on the builder, for the machine's engine.
@@ -46,4 +49,9 @@ class Client:
 
     def import_root(self, archive: Path, name: str) -> None:
         """Make an image of a root file system's tar."""
-        subprocess.run([self.program, "import", str(archive), name], env=self.environment, check=True)
+        subprocess.run(
+            [self.program, "import", str(archive), name],
+            env=self.environment,
+            check=True,
+            timeout=IMPORT_SECONDS,
+        )

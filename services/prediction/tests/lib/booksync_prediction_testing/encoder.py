@@ -4,7 +4,8 @@ import math
 import threading
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from booksync_api_prediction.encoder import Backend, Encoder
@@ -45,6 +46,15 @@ class WordEncoder:
     def texts(self) -> list[str]:
         """All that it was asked to encode."""
         return [text for call in self.calls for text in call]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let whoever asks wait, until the end of the block in any case."""
+        gate = self.gate = threading.Event()
+        try:
+            yield
+        finally:
+            gate.set()
 
     def encode(self, texts: Sequence[str]) -> list[list[float]]:
         """Return a unit vector for each text."""
