@@ -9,10 +9,14 @@
       "model"
     ];
     sources = {
+      "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;
       "tests/model" = ../../tests/model;
       "nix/builders/booksync_build" = ../builders/booksync_build;
     };
-    pythonPath = [ "nix/builders" ];
+    pythonPath = [
+      "nix/builders"
+      "tests/lib"
+    ];
     env.BOOKSYNC_LIBSTDCXX = builders.libstdcxx;
   };
 }

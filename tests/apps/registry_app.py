@@ -77,6 +77,11 @@ class Pusher:
         return path
 
 
+def environment_of(pusher: Pusher) -> dict[str, str]:
+    """Return the app's environment; PYTHONPATH is for the modules here, the flake's program ignores it."""
+    return {**os.environ, **pusher.environment}
+
+
 def program_command() -> list[str]:
     """Return how the app is started: BOOKSYNC_PUSH, the flake's program, or else the modules here."""
     if given := os.environ.get("BOOKSYNC_PUSH"):

@@ -1,24 +1,18 @@
 """The program that `nix run .#push` starts: what goes to which stream, its exit codes, and how it is interrupted."""
 
-import os
 import signal
 import subprocess
 from pathlib import Path
 
 from booksync_testing.registry import DockerRegistry
 from booksync_testing.waiting import wait_until
-from registry_app import Pusher, program_command
+from registry_app import Pusher, environment_of, program_command
 from registry_layouts import TinyImages
 from registry_proxy import Fault, Proxy
 
 AUTH = "booksync-api-auth"
 INTERRUPTED = 130
 WAIT_S = 20
-
-
-def environment_of(pusher: Pusher) -> dict[str, str]:
-    """Return the app's environment; PYTHONPATH is for the modules here, the flake's program ignores it."""
-    return {**os.environ, **pusher.environment}
 
 
 def run(pusher: Pusher, *arguments: str) -> subprocess.CompletedProcess[str]:

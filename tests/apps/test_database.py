@@ -17,6 +17,7 @@ import pytest
 
 from booksync_apps.database import create_parser
 from booksync_testing.waiting import wait_until
+from booksync_testing.web import LOOPBACK, free_port
 from process_tree import list_descendants, list_left
 from program_output import wait_for_lines
 
@@ -46,10 +47,7 @@ def program() -> str:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
+    return free_port()
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +219,7 @@ def test_two_never_serve_one_directory(directory: Path, port: int) -> None:
 
 def test_a_port_that_is_taken_ends_it(directory: Path, port: int) -> None:
     with socket.socket() as other:
-        other.bind(("127.0.0.1", port))
+        other.bind((LOOPBACK, port))
         other.listen()
         done = subprocess.run(
             [program(), "--port", str(port), "--directory", str(directory)],

@@ -21,10 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from booksync_apps.signature import PASSWORD
 from booksync_testing.registry import DockerRegistry
-from registry_app import Pusher, program_command
+from registry_app import Pusher, environment_of, program_command
 from registry_layouts import Json, TinyImages
 from registry_proxy import Fault, Proxy
-from test_command import environment_of
 
 AUTH = "booksync-api-auth"
 

@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from booksync_testing.waiting import wait_until
+from booksync_testing.web import LOOPBACK, free_ports
 from process_tree import list_left
-from up_app import LOOPBACK, SERVICES, START_LIMIT_S, App, Running, free_ports
+from up_app import SERVICES, START_LIMIT_S, App, Running
 
 LEA = {"username": "Léa", "password": "correct horse battery"}
 VOLUME = "/api/v1/volume-extra/5f0b3a9e-53e8-4f5c-9a61-0a53bb1a6f3d"

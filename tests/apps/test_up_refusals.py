@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from booksync_testing.web import free_ports
 from registry_app import command_of
-from up_app import SERVICES, App, free_ports, program
+from up_app import SERVICES, App, program
 
 
 @pytest.fixture

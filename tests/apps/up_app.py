@@ -2,10 +2,9 @@
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 from process_tree import list_descendants
 from program_output import wait_for_lines
 
-LOOPBACK = "127.0.0.1"
 SERVICES = ("postgres", "auth", "data", "prediction")
 
 #: Seconds; a builder may be slow, and emulated.
@@ -24,15 +22,6 @@ END_LIMIT_S = 120
 
 def program() -> str:
     return os.environ.get("BOOKSYNC_UP") or pytest.fail("BOOKSYNC_UP: bin/up of `.#apps` is not set")
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback that nobody has."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((LOOPBACK, 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 @dataclass(frozen=True)

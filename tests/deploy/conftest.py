@@ -1,16 +1,14 @@
 """What is common to the tests of deploy/."""
 
-import ctypes
-import os
 from pathlib import Path
 
 import pytest
 
 from booksync_testing.compose import Compose
+from booksync_testing.libstdcxx import load_libstdcxx
 
-# what is compiled of the services needs it, and the builder's libc has none; a loaded library is taken by its name
-if "BOOKSYNC_LIBSTDCXX" in os.environ:
-    ctypes.CDLL(os.environ["BOOKSYNC_LIBSTDCXX"], ctypes.RTLD_GLOBAL)
+# what is compiled of the services is C++
+load_libstdcxx()
 
 
 @pytest.fixture

@@ -94,13 +94,12 @@ def test_each_service_has_a_role_and_a_schema_of_its_own(server: Server) -> None
     assert server.query("SELECT has_schema_privilege('booksync_data', 'auth', 'USAGE')", database="booksync") == "f"
 
 
-def test_passwords_are_asked_for_over_tcp(server: Server, sandbox: Sandbox) -> None:
-    address = f"host=127.0.0.1 port={server.port} user=booksync dbname=booksync"
-    words = ("psql", "--no-password", "--tuples-only", "--no-align", "--command", "SELECT 1", address)
-    assert "no password supplied" in sandbox.run(*words, entrypoint=False).output
-    wrong = sandbox.run(*words, entrypoint=False, environment={"PGPASSWORD": "wrong"})
+def test_passwords_are_asked_for_over_tcp(server: Server) -> None:
+    none, wrong, right = (
+        server.run_psql("SELECT 1", user="booksync", password=password) for password in (None, "wrong", server.password)
+    )
+    assert "no password supplied" in none.output
     assert "password authentication failed" in wrong.output
-    right = sandbox.run(*words, entrypoint=False, environment={"PGPASSWORD": server.password})
     assert (right.code, right.output) == (0, "1\n")
 
 

@@ -1,7 +1,5 @@
-"""Makes onnx importable where libstdc++ is not on the loader's path: BOOKSYNC_LIBSTDCXX says where it is."""
+"""Makes onnx importable, which is C++."""
 
-import ctypes
-import os
+from booksync_testing.libstdcxx import load_libstdcxx
 
-if path := os.environ.get("BOOKSYNC_LIBSTDCXX"):
-    ctypes.CDLL(path, ctypes.RTLD_GLOBAL)
+load_libstdcxx()

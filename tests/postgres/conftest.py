@@ -1,29 +1,21 @@
 """The database image for BOOKSYNC_ARCH, unpacked once a run, and an empty data directory for each test."""
 
-import ctypes
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from booksync_testing.libstdcxx import load_libstdcxx
+from booksync_testing.postgres import remove_tree
 from booksync_testing.sandbox import Sandbox, load_tools
 from booksync_testing.service import unpack
 
 IMAGE = "booksync-postgres"
 
-# greenlet needs it, and the builder's libc has none; a library that is loaded already is taken by its name
-if "BOOKSYNC_LIBSTDCXX" in os.environ:
-    ctypes.CDLL(os.environ["BOOKSYNC_LIBSTDCXX"], ctypes.RTLD_GLOBAL)
-
-
-def remove_tree(directory: Path) -> None:
-    """Remove a directory with folders that nobody may read."""
-    for folder, _, _ in os.walk(directory):
-        Path(folder).chmod(0o700)
-    shutil.rmtree(directory)
+# greenlet, with which the migrations run, is C++
+load_libstdcxx()
 
 
 @pytest.fixture(scope="session")

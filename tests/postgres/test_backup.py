@@ -124,9 +124,7 @@ def test_it_restores_into_the_database_that_lost_everything(host: Host) -> None:
     assert f"dropdb -U family {old}" in result.output
     assert host.server.query("SELECT count(*) FROM auth.users", database=old) == "0"
     # what no dump holds: who may connect, where names are found
-    address = f"host=127.0.0.1 port={host.server.port} user=booksync_auth dbname=booksync"
-    words = ("psql", "-At", "--command", "SELECT count(*) FROM users", address)
-    answer = host.server.sandbox.run(*words, entrypoint=False, environment={"PGPASSWORD": "auth_password"})
+    answer = host.server.run_psql("SELECT count(*) FROM users", user="booksync_auth", password="auth_password")
     assert answer.output == "1000\n"
     assert host.server.query("SELECT has_database_privilege('public', 'booksync', 'CONNECT')") == "f"
 
@@ -228,11 +226,8 @@ def test_it_asks_before_it_replaces_anything(host: Host) -> None:
 
 def test_services_must_be_stopped(host: Host) -> None:
     dump = host.back_up()
-    address = f"host=127.0.0.1 port={host.server.port} user=booksync_data dbname=booksync"
-    with host.server.sandbox.start(
-        *("psql", "--command", "SELECT pg_sleep(60)", address),
-        entrypoint=False,
-        environment={"PGPASSWORD": "data_password", "PGAPPNAME": "Data API"},
+    with host.server.start_psql(
+        "SELECT pg_sleep(60)", user="booksync_data", password="data_password", name="Data API"
     ) as client:
         busy = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'booksync_data'"
         client.wait_until(lambda: host.server.query(busy) == "1", what="a client", timeout=30)

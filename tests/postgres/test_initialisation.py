@@ -50,9 +50,7 @@ def dump(server: Server) -> str:
 
 
 def can_log_in(server: Server, role: str, password: str) -> bool:
-    address = f"host=127.0.0.1 port={server.port} user={role} dbname=booksync"
-    words = ("psql", "--no-password", "--command", "SELECT 1", address)
-    return server.sandbox.run(*words, entrypoint=False, environment={"PGPASSWORD": password}).code == 0
+    return server.run_psql("SELECT 1", user=role, password=password).code == 0
 
 
 @pytest.fixture
@@ -102,7 +100,7 @@ def test_names_and_passwords_come_from_the_environment(sandbox: Sandbox, scratch
     }
     binds = [Bind(scratch, "/tmp/secrets")]
     with start_postgres(sandbox, user="booksync", environment=environment, binds=binds) as server:
-        assert can_log_in(server, "'Our Auth'", "given")
+        assert can_log_in(server, "Our Auth", "given")
         assert can_log_in(server, "booksync_data", "from a file")
         assert can_log_in(server, "booksync_prediction", "also given")
         assert server.query(

@@ -99,15 +99,13 @@ def test_no_service_gains_more(server: Server, service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_names_are_found_in_the_services_own_schema_and_vectors_in_public(server: Server, service: str) -> None:
-    result = server.sandbox.run(
-        *("psql", "--no-psqlrc", "--tuples-only", "--no-align", "--quiet"),
-        f"host=127.0.0.1 port={server.port} user=booksync_{service} dbname=booksync",
-        *("--command", "SELECT n, current_schema(), '[1,2]'::vector FROM t"),
-        *("--command", "SHOW statement_timeout"),
-        *("--command", "SHOW idle_in_transaction_session_timeout"),
-        *("--command", "SHOW lock_timeout"),
-        entrypoint=False,
-        environment={"PGPASSWORD": f"{service}_password"},
+    result = server.run_psql(
+        "SELECT n, current_schema(), '[1,2]'::vector FROM t",
+        "SHOW statement_timeout",
+        "SHOW idle_in_transaction_session_timeout",
+        "SHOW lock_timeout",
+        user=f"booksync_{service}",
+        password=f"{service}_password",
     )
     assert (result.code, result.output.splitlines()) == (0, [f"1|{service}|[1,2]", "30s", "1min", "10s"])
 

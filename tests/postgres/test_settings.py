@@ -34,12 +34,7 @@ def test_names_passwords_and_arguments_are_honoured(sandbox: Sandbox, data: Path
         assert server.query("SELECT current_user, current_setting('wal_segment_size')") == "odd-user|4MB"
         assert server.query("SHOW log_line_prefix") == "%m test"
         assert server.query("SELECT current_database()", database='odd "name') == 'odd "name'
-        address = f"host=127.0.0.1 port={server.port} user=odd-user dbname=postgres"
-        answer = sandbox.run(
-            *("psql", "--tuples-only", "--no-align", "--command", "SELECT 'in'", address),
-            entrypoint=False,
-            environment={"PGPASSWORD": "pass word'\"\\$x"},
-        )
+        answer = server.run_psql("SELECT 'in'", user="odd-user", password="pass word'\"\\$x", database="postgres")
         assert (answer.code, answer.output) == (0, "in\n")
     assert (data / "pg_wal").is_symlink()
     assert list(wal.glob("0000*"))

@@ -120,7 +120,5 @@ def test_rules_of_who_may_log_in_do_not_hinder_the_update(
         assert old.stop() == 0
     (data / "pg_hba.conf").write_text("local all all reject\nhost all all all scram-sha-256\n")
     with start_postgres(sandbox, data=data, user="booksync") as new:
-        address = f"host=127.0.0.1 port={new.port} user=booksync dbname=booksync"
-        words = ("psql", "--tuples-only", "--no-align", "--command", VERSION, address)
-        shown = sandbox.run(*words, entrypoint=False, environment={"PGPASSWORD": "password"}).output
+        shown = new.run_psql(VERSION, user="booksync", password=new.password).output
     assert shown.strip() not in ("", "0.8.0")

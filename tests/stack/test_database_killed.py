@@ -5,12 +5,11 @@ that was acknowledged is lost.
 from concurrent.futures import ThreadPoolExecutor
 
 from booksync_stack.household import Household, wait_until_true
-from booksync_stack.services import DATABASE, PORTS, read_log, wait_until
+from booksync_stack.services import DATABASE, PORTS, RECOVERING, read_log, wait_until
 from booksync_stack.writers import Writers
 from booksync_vm.machine import Machine
 
 RECOVERY_SECONDS = 300
-RECOVERING = "automatic recovery in progress"
 
 
 def see_it_go_and_come_back(household: Household, service: str) -> None:

@@ -1,12 +1,11 @@
 """The machine's power cut during writes: all of it starts again by itself, with everything that was acknowledged."""
 
 from booksync_stack.household import Household, wait_until_true
-from booksync_stack.services import DATABASE, PORTS, read_log, wait_until
+from booksync_stack.services import DATABASE, PORTS, RECOVERING, read_log, wait_until
 from booksync_stack.writers import Writers
 from booksync_vm.machine import Machine
 
 RECOVERY_SECONDS = 600
-RECOVERING = "automatic recovery in progress"
 
 
 def test_power_cut_during_writes(deployed: Machine, household: Household) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 from booksync_api_auth.service import SERVICE
 from booksync_auth_testing.household import KEY, V1, load_settings, parse_person
-from booksync_auth_testing.mangacollec import CLIENT_SECRET, Mangacollec, run_mangacollec
+from booksync_auth_testing.mangacollec import CLIENT_SECRET, EMAIL, Mangacollec
 from booksync_common.app import create_app
 from booksync_service_testing import processes
 from booksync_service_testing.server import execute, make_database, render
@@ -21,7 +21,6 @@ from booksync_service_testing.serving import PATIENCE
 CANARY = "canary7f3a"
 PASSWORD = f"{CANARY} is my password"
 THERE = f"{CANARY} is my password there"
-EMAIL = "lea@example.org"
 
 #: Fields that hold secrets.
 SECRETS = frozenset({"password", "old_password", "new_password", "password_mangacollec", "refresh_token", "token"})
@@ -32,16 +31,9 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @pytest_asyncio.fixture
-async def site() -> AsyncIterator[Mangacollec]:
-    """Run a Mangacollec in which Léa has an account."""
-    async with run_mangacollec() as running:
-        running.add(EMAIL, THERE)
-        yield running
-
-
-@pytest_asyncio.fixture
 async def running(site: Mangacollec, tmp_path: Path) -> AsyncIterator[tuple[processes.Running, URL]]:
     """Run the service as a process of its own that logs as much as it can."""
+    site.accounts[0].password = THERE
     async with make_database() as url:
         variables = {name.upper(): str(value) for name, value in site.settings.items()}
         variables |= {"DATABASE_URL": render(url), "JWT_SECRET_KEY": KEY, "BCRYPT_ROUNDS": "4"}

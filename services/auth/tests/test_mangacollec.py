@@ -1,37 +1,17 @@
 """The link to Mangacollec: sign-in there, tokens kept encrypted and refreshed once, and what ends a link."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import pytest_asyncio
 from sqlalchemy.engine import URL
 
 from booksync_auth_testing.household import KEY, PASSWORD, V1, Household, Person, live_in, parse_person, problem
-from booksync_auth_testing.mangacollec import Mangacollec, run_mangacollec
+from booksync_auth_testing.mangacollec import ACCOUNT, EMAIL, THERE, Mangacollec
 from booksync_service_testing.server import IS_WAITING
 from booksync_service_testing.serving import wait_for
 
-EMAIL = "lea@example.org"
-THERE = "her password there"
-ACCOUNT = {"email": EMAIL, "password": THERE}
 EXPIRE = "UPDATE auth.credentials SET token_expires_at = now() + interval '59 seconds'"
-
-
-@pytest_asyncio.fixture
-async def site() -> AsyncIterator[Mangacollec]:
-    """Run a Mangacollec in which Léa has an account."""
-    async with run_mangacollec() as running:
-        running.add(EMAIL, THERE)
-        yield running
-
-
-@pytest_asyncio.fixture
-async def linked(empty_url: URL, site: Mangacollec) -> AsyncIterator[Household]:
-    """Run an Auth API that knows Mangacollec."""
-    async with live_in(empty_url, **site.settings) as household:
-        yield household
 
 
 async def link(house: Household, person: Person, **changes: str) -> dict[str, object]:

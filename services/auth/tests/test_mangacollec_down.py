@@ -2,22 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import httpx
 import pytest
-import pytest_asyncio
 from sqlalchemy.engine import URL
 
 from booksync_api_auth.mangacollec import conversation, part
 from booksync_api_auth.mangacollec.answers import TokenAnswer, parse, parse_pause
 from booksync_api_auth.mangacollec.gate import MAX_FAILURES, MAX_PAUSE, REST, Gate
 from booksync_auth_testing.household import V1, Household, live_in, problem
-from booksync_auth_testing.mangacollec import Mangacollec, Mood, run_mangacollec
+from booksync_auth_testing.mangacollec import ACCOUNT, Mangacollec, Mood
 from booksync_common.problems import ProblemError
 
-ACCOUNT = {"email": "lea@example.org", "password": "her password there"}
 UNAVAILABLE = (502, "mangacollec_unavailable")
 LATE = (504, "mangacollec_unavailable")
 
@@ -27,21 +24,6 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for less long than the service does."""
     monkeypatch.setattr(part, "TIMEOUT", httpx.Timeout(0.5, connect=5.0))
     monkeypatch.setattr(conversation, "DEADLINE", 1.0)
-
-
-@pytest_asyncio.fixture
-async def site() -> AsyncIterator[Mangacollec]:
-    """Run a Mangacollec in which Léa has an account."""
-    async with run_mangacollec() as running:
-        running.add(**ACCOUNT)
-        yield running
-
-
-@pytest_asyncio.fixture
-async def house(empty_url: URL, site: Mangacollec) -> AsyncIterator[Household]:
-    """Run an Auth API that knows Mangacollec, where Léa is first."""
-    async with live_in(empty_url, **site.settings) as household:
-        yield household
 
 
 async def log_in(house: Household) -> httpx.Response:
@@ -62,17 +44,17 @@ async def log_in(house: Household) -> httpx.Response:
         ("empty", UNAVAILABLE),
     ],
 )
-async def test_bad_mood(house: Household, site: Mangacollec, mood: Mood, expected: tuple[int, str]) -> None:
+async def test_bad_mood(linked: Household, site: Mangacollec, mood: Mood, expected: tuple[int, str]) -> None:
     site.mood = mood
     async with asyncio.timeout(30):
-        assert problem(await log_in(house)) == expected
+        assert problem(await log_in(linked)) == expected
     site.token_mood, site.mood = "well", "well"
-    assert (await log_in(house)).status_code == 200
+    assert (await log_in(linked)).status_code == 200
 
 
-async def test_account_that_cannot_be_read(house: Household, site: Mangacollec) -> None:
+async def test_account_that_cannot_be_read(linked: Household, site: Mangacollec) -> None:
     site.accounts[0].id = "not a uuid"
-    assert problem(await log_in(house)) == UNAVAILABLE
+    assert problem(await log_in(linked)) == UNAVAILABLE
 
 
 async def test_site_that_is_not_there(empty_url: URL, site: Mangacollec) -> None:
@@ -86,50 +68,50 @@ async def test_base_url_and_token_path_are_the_operators(empty_url: URL, site: M
         assert [path for path, _ in site.requests] == ["/elsewhere/token"]
 
 
-async def test_outage_does_not_end_a_link(house: Household, site: Mangacollec) -> None:
-    lea = await house.add("Léa")
-    await house.client.put(f"{V1}/mangacollec/link", json=ACCOUNT, headers=lea.headers)
-    await house.query("UPDATE auth.credentials SET token_expires_at = now()")
+async def test_outage_does_not_end_a_link(linked: Household, site: Mangacollec) -> None:
+    lea = await linked.add("Léa")
+    await linked.client.put(f"{V1}/mangacollec/link", json=ACCOUNT, headers=lea.headers)
+    await linked.query("UPDATE auth.credentials SET token_expires_at = now()")
     site.mood = "errors"
-    token = await house.client.get(f"{V1}/mangacollec/token", headers=lea.headers)
+    token = await linked.client.get(f"{V1}/mangacollec/token", headers=lea.headers)
     assert problem(token) == UNAVAILABLE
     site.mood = "well"
-    assert (await house.client.get(f"{V1}/mangacollec/token", headers=lea.headers)).status_code == 200
+    assert (await linked.client.get(f"{V1}/mangacollec/token", headers=lea.headers)).status_code == 200
 
 
-async def test_outage_does_not_use_up_tries(house: Household, site: Mangacollec) -> None:
+async def test_outage_does_not_use_up_tries(linked: Household, site: Mangacollec) -> None:
     site.mood = "errors"
     for _ in range(10):
-        assert problem(await log_in(house)) == UNAVAILABLE
+        assert problem(await log_in(linked)) == UNAVAILABLE
 
 
-async def test_site_is_left_alone_after_failures(house: Household, site: Mangacollec) -> None:
+async def test_site_is_left_alone_after_failures(linked: Household, site: Mangacollec) -> None:
     site.mood = "errors"
     for _ in range(MAX_FAILURES + 5):
-        assert problem(await log_in(house)) == UNAVAILABLE
+        assert problem(await log_in(linked)) == UNAVAILABLE
     assert len(site.requests) == MAX_FAILURES
-    answer = await log_in(house)
+    answer = await log_in(linked)
     assert 1 <= int(answer.headers["retry-after"]) <= REST
-    health = (await house.client.get("/health")).json()
+    health = (await linked.client.get("/health")).json()
     assert health["checks"]["mangacollec"] == {"status": "ok", "detail": "left alone for a while"}
 
 
-async def test_pause_that_it_asks_for_is_honoured(house: Household, site: Mangacollec) -> None:
+async def test_pause_that_it_asks_for_is_honoured(linked: Household, site: Mangacollec) -> None:
     site.mood = "limited"
     for _ in range(3):
-        answer = await log_in(house)
+        answer = await log_in(linked)
         assert problem(answer) == UNAVAILABLE
         assert 25 <= int(answer.headers["retry-after"]) <= 30
     assert len(site.requests) == 1
 
 
-async def test_slow_site_holds_up_nobody_else(house: Household, site: Mangacollec) -> None:
-    lea = await house.add("Léa")
+async def test_slow_site_holds_up_nobody_else(linked: Household, site: Mangacollec) -> None:
+    lea = await linked.add("Léa")
     site.mood = "slow"
-    waiting = [asyncio.create_task(log_in(house)) for _ in range(20)]
+    waiting = [asyncio.create_task(log_in(linked)) for _ in range(20)]
     await asyncio.sleep(0.1)
     async with asyncio.timeout(60):
-        assert (await house.find(lea)).status_code == 200
+        assert (await linked.find(lea)).status_code == 200
         answers = await asyncio.gather(*waiting)
     assert {answer.status_code for answer in answers} <= {429, 502, 504}
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from booksync_vm.machine import Machine
 
 DATABASE = "booksync-postgres"
+#: What it says when it starts after it, or its machine, was killed.
+RECOVERING = "automatic recovery in progress"
 PORTS = {"auth": 8000, "data": 8001, "prediction": 8002}
 CONTAINERS = {"auth": "booksync_auth_api", "data": "booksync-api-data", "prediction": "booksync-api-prediction"}
 ALL = (DATABASE, *CONTAINERS.values())

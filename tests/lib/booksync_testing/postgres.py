@@ -10,14 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from booksync_testing.sandbox import Bind, Mount, Process, Sandbox
+from booksync_testing.sandbox import Bind, Mount, Process, Result, Sandbox
 from booksync_testing.web import LOOPBACK, free_port
 
 DATA_DIRECTORY = "/var/lib/postgresql/data"
 SOCKET_DIRECTORY = "/run/postgresql"
 PROTOCOL_3_0 = 3 << 16
+
+#: The image's own, for programs to read: rows as lines, columns separated by `|`.
+PSQL = ("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1")
 
 # for servers whose data nobody will miss
 CARELESS = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
@@ -41,14 +44,38 @@ class Server:
         :return: rows as lines, columns separated by `|`.
         :raises SandboxError: psql failed.
         """
-        words = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]
-        words += ["--host", SOCKET_DIRECTORY, "--port", str(self.port), "--username", self.user, "--dbname", database]
+        words = ["--host", SOCKET_DIRECTORY, "--port", str(self.port), "--username", self.user, "--dbname", database]
         with self.sandbox.start(
-            *words, "--command", sql, entrypoint=False, binds=[Bind(self.sockets, SOCKET_DIRECTORY)]
+            *PSQL, *words, "--command", sql, entrypoint=False, binds=[Bind(self.sockets, SOCKET_DIRECTORY)]
         ) as process:
             if process.wait(timeout) != 0:
                 raise process.error(f"failed: {sql}")
             return process.log().strip()
+
+    def start_psql(
+        self, *statements: str, user: str, password: str | None, database: str = "booksync", name: str = "psql"
+    ) -> Process:
+        """Start the image's own psql over TCP, where the server asks for a password.
+
+        :param password: None: there is none to give.
+        :param name: what it calls itself.
+        """
+        words = ["--host", LOOPBACK, "--port", str(self.port), "--username", user, "--dbname", database]
+        words += ["--no-password", *(word for statement in statements for word in ("--command", statement))]
+        variables = {"PGAPPNAME": name} | ({} if password is None else {"PGPASSWORD": password})
+        return self.sandbox.start(*PSQL, *words, entrypoint=False, environment=variables)
+
+    def run_psql(
+        self, *statements: str, user: str, password: str | None, database: str = "booksync", timeout: float = 30
+    ) -> Result:
+        """Run SQL over TCP; the parameters are those of `start_psql`.
+
+        :param timeout: seconds on a native processor.
+        :return: how psql ended, also when it was not let in.
+        """
+        with self.start_psql(*statements, user=user, password=password, database=database) as process:
+            code = process.wait(timeout)
+            return Result(code=code, output=process.log())
 
     def socket_url(self, directory: str, *, database: str = "") -> str:
         """Return an asyncpg address over the unix socket.
@@ -56,10 +83,6 @@ class Server:
         :param directory: where the reader has the socket's directory.
         """
         return f"postgresql+asyncpg://{self.user}@/{database}?{urlencode({'host': directory, 'port': self.port})}"
-
-    def tcp_url(self, *, database: str) -> str:
-        """Return an asyncpg address over the loopback."""
-        return f"postgresql+asyncpg://{self.user}:{quote(self.password)}@{LOOPBACK}:{self.port}/{database}"
 
     def stop(self, *, timeout: float = 20) -> int:
         """Stop the server with the image's own signal.
@@ -131,10 +154,11 @@ def start_postgres(
             process.wait_until(lambda: is_accepting(port), what="PostgreSQL letting clients in", timeout=timeout)
             yield Server(sandbox=sandbox, process=process, port=port, sockets=sockets, user=user, password=password)
     finally:
-        _remove(scratch)
+        remove_tree(scratch)
 
 
-def _remove(directory: Path) -> None:
+def remove_tree(directory: Path) -> None:
+    """Remove a directory with folders that nobody may read."""
     for folder, _, _ in os.walk(directory):
         Path(folder).chmod(0o700)
     shutil.rmtree(directory)

@@ -15,6 +15,11 @@ from urllib.parse import parse_qsl
 CLIENT_ID = "a1b2c3d4e5f6"
 CLIENT_SECRET = "f6e5d4c3b2a1"
 
+#: Léa's.
+EMAIL = "lea@example.org"
+THERE = "her password there"
+ACCOUNT = {"email": EMAIL, "password": THERE}
+
 #: slow: never answers; drip: a byte at a time; garbage: a page of HTML; truncated: closes in the middle of an answer;
 #: hang_up: closes without one; huge: does not end; errors, limited: 500, 429.
 Mood = Literal["well", "slow", "drip", "garbage", "truncated", "hang_up", "huge", "errors", "limited", "empty"]
