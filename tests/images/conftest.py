@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -126,9 +127,23 @@ def environment(service: str, database: Server, port: int) -> dict[str, str]:
     }
 
 
+@contextmanager
+def start_api(sandbox: Sandbox, environment: Mapping[str, str], port: int) -> Iterator[Process]:
+    """Start an API image without a command, and wait until it is ready."""
+    with sandbox.start(environment={**environment, "PORT": str(port)}) as process:
+        wait_for_status(process, port, "/health/ready", status=200, timeout=READY_SECONDS)
+        yield process
+
+
 @pytest.fixture(scope="session")
 def api(sandbox: Sandbox, environment: dict[str, str], port: int) -> Iterator[Process]:
-    """Start an API image without a command, once a run, and wait until it is ready."""
-    with sandbox.start(environment=environment) as process:
-        wait_for_status(process, port, "/health/ready", status=200, timeout=READY_SECONDS)
+    """Start the one that all tests may ask, and none may end."""
+    with start_api(sandbox, environment, port) as process:
+        yield process
+
+
+@pytest.fixture
+def own_api(sandbox: Sandbox, environment: dict[str, str]) -> Iterator[Process]:
+    """Start one that the test may end."""
+    with start_api(sandbox, environment, free_port()) as process:
         yield process

@@ -69,10 +69,9 @@ def test_tables_are_in_the_schema_of_the_service(api: Process, database: Server,
     assert database.query(owned, database="booksync") == service
 
 
-def test_sigterm_ends_it_within_seconds(api: Process) -> None:
-    # the last that uses this container: it is gone afterwards
-    api.signal(signal.SIGTERM)
-    assert api.wait(STOP_SECONDS) in ORDERLY_CODES, api.log()
+def test_sigterm_ends_it_within_seconds(own_api: Process) -> None:
+    own_api.signal(signal.SIGTERM)
+    assert own_api.wait(STOP_SECONDS) in ORDERLY_CODES, own_api.log()
 
 
 def test_uvicorn_of_the_guide_listens_on_host_and_port(

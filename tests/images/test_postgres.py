@@ -12,10 +12,13 @@ from booksync_testing.sandbox import Sandbox
 
 STOP_SECONDS = 5
 
+#: The guide's, beside the user and the password.
+ENVIRONMENT = {"POSTGRES_DB": "booksync"}
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture
 def data() -> Iterator[Path]:
-    """Return an empty data directory, which the tests of this file fill."""
+    """Return an empty data directory."""
     with tempfile.TemporaryDirectory(prefix="data-") as directory:
         path = Path(directory) / "data"
         path.mkdir(mode=0o700)
@@ -23,10 +26,9 @@ def data() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def server(sandbox: Sandbox, data: Path) -> Iterator[Server]:
+def server(sandbox: Sandbox) -> Iterator[Server]:
     """Start it as the guide's `docker run` does, with PostgreSQL's own settings."""
-    environment = {"POSTGRES_DB": "booksync"}
-    with start_postgres(sandbox, data=data, user="booksync", environment=environment, arguments=()) as running:
+    with start_postgres(sandbox, user="booksync", environment=ENVIRONMENT, arguments=()) as running:
         yield running
 
 
@@ -108,13 +110,13 @@ def test_healthcheck_succeeds(server: Server, sandbox: Sandbox) -> None:
     assert result.code == 0, result.output
 
 
-def test_sigint_stops_it_cleanly_and_the_data_stays(server: Server, sandbox: Sandbox, data: Path) -> None:
-    # the last of the file: the server is stopped afterwards
-    server.query("CREATE TABLE kept AS SELECT 'still here' AS value", database="booksync")
+def test_sigint_stops_it_cleanly_and_the_data_stays(sandbox: Sandbox, data: Path) -> None:
     assert sandbox.image.runtime["StopSignal"] == "SIGINT"
-    server.process.signal(signal.SIGINT)
-    assert server.process.wait(STOP_SECONDS) == 0
-    assert "database system is shut down" in server.process.log()
+    with start_postgres(sandbox, data=data, user="booksync", environment=ENVIRONMENT, arguments=()) as server:
+        server.query("CREATE TABLE kept AS SELECT 'still here' AS value", database="booksync")
+        server.process.signal(signal.SIGINT)
+        assert server.process.wait(STOP_SECONDS) == 0
+        assert "database system is shut down" in server.process.log()
     with start_postgres(sandbox, data=data, user="booksync", arguments=()) as again:
         assert again.query("SELECT value FROM kept", database="booksync") == "still here"
         log = again.process.log()
