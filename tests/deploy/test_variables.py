@@ -24,8 +24,9 @@ GIVEN = {
 }
 SERVICES = ("auth", "data", "prediction")
 
-#: Of compose and nginx, not of a service.
+#: A variable of .env.example, also one that is commented out.
 EXAMPLE = re.compile(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
+#: What compose puts a variable's value in the place of.
 SUBSTITUTED = re.compile(r"\$\{([A-Z_]+)(?::?[-+]([^}]*))?\}")
 
 
@@ -53,6 +54,7 @@ def test_every_setting_reaches_its_service(compose: Compose, service: str) -> No
     wanted = {f"{name.upper()}_FILE" if is_secret(field.annotation) else name.upper() for name, field in fields.items()}
     wanted -= GIVEN | {"DATABASE_URL_FILE"}
     passed = environment_of(compose, service).keys() - GIVEN
+    # of uvicorn and of the engine
     foreign = {"FORWARDED_ALLOW_IPS", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"}
     assert passed - foreign == wanted
 
@@ -62,6 +64,7 @@ def test_example_has_every_variable_and_no_other(compose: Compose) -> None:
     asked = {name for name, _ in SUBSTITUTED.findall(text)}
     for service in SERVICES:
         asked |= {name for name, value in environment_of(compose, service).items() if value is None}
+    # compose itself reads the last one
     assert read_example().keys() == asked | {"COMPOSE_PROFILES"}
 
 

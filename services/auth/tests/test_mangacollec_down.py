@@ -19,8 +19,8 @@ UNAVAILABLE = (502, "mangacollec_unavailable")
 LATE = (504, "mangacollec_unavailable")
 
 
-@pytest.fixture(autouse=True)
-def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for less long than the service does."""
     monkeypatch.setattr(part, "TIMEOUT", httpx.Timeout(0.5, connect=5.0))
     monkeypatch.setattr(conversation, "DEADLINE", 1.0)
@@ -31,25 +31,24 @@ async def log_in(house: Household) -> httpx.Response:
     return await house.client.post(f"{V1}/auth/mangacollec/login", json=ACCOUNT)
 
 
-@pytest.mark.parametrize(
-    ("mood", "expected"),
-    [
-        ("slow", LATE),
-        ("drip", LATE),
-        ("garbage", UNAVAILABLE),
-        ("truncated", UNAVAILABLE),
-        ("hang_up", UNAVAILABLE),
-        ("huge", UNAVAILABLE),
-        ("errors", UNAVAILABLE),
-        ("empty", UNAVAILABLE),
-    ],
-)
-async def test_bad_mood(linked: Household, site: Mangacollec, mood: Mood, expected: tuple[int, str]) -> None:
+async def check_mood(linked: Household, site: Mangacollec, mood: Mood, expected: tuple[int, str]) -> None:
+    """Ensure that a mood is a problem, and that it has passed when the mood has."""
     site.mood = mood
     async with asyncio.timeout(30):
         assert problem(await log_in(linked)) == expected
     site.token_mood, site.mood = "well", "well"
     assert (await log_in(linked)).status_code == 200
+
+
+@pytest.mark.parametrize("mood", ["garbage", "truncated", "hang_up", "huge", "errors", "empty"])
+async def test_bad_answer(linked: Household, site: Mangacollec, mood: Mood) -> None:
+    await check_mood(linked, site, mood, UNAVAILABLE)
+
+
+@pytest.mark.usefixtures("impatience")
+@pytest.mark.parametrize("mood", ["slow", "drip"])
+async def test_late_answer(linked: Household, site: Mangacollec, mood: Mood) -> None:
+    await check_mood(linked, site, mood, LATE)
 
 
 async def test_account_that_cannot_be_read(linked: Household, site: Mangacollec) -> None:
@@ -105,6 +104,7 @@ async def test_pause_that_it_asks_for_is_honoured(linked: Household, site: Manga
     assert len(site.requests) == 1
 
 
+@pytest.mark.usefixtures("impatience")
 async def test_slow_site_holds_up_nobody_else(linked: Household, site: Mangacollec) -> None:
     lea = await linked.add("Léa")
     site.mood = "slow"

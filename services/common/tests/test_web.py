@@ -12,12 +12,10 @@ import pytest_asyncio
 from booksync_api_sample.service import SERVICE, SampleSettings
 from booksync_service_testing.serving import Serving, serve
 
-#: Without a database: what is asked for here must not need one.
-
 
 @pytest_asyncio.fixture(scope="module")
 async def serving() -> AsyncIterator[Serving]:
-    """Serve the sample without a database."""
+    """Serve the sample without a database: what is asked for here must not need one."""
     async with serve(SERVICE, SampleSettings.load()) as running:
         yield running
 

@@ -1,7 +1,6 @@
 """Jobs: done once however often they are begun, resumed after kill -9, shared by replicas, cancelled when told to."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -295,6 +294,4 @@ async def test_lease_is_renewed_while_a_step_takes_long() -> None:
         with house.encoder.held():
             await begin_bulk(house, make_items(70))
             await wait_for(lambda: bool(house.encoder.threads))
-            begun = time.monotonic()
             await wait_for(is_renewed)
-        assert time.monotonic() - begun > 0.3

@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -64,7 +63,6 @@ async def main():
 
 asyncio.run(main())
 """
-    begun = time.monotonic()
+    # within its time, which is shorter than the thread's sleep
     result = subprocess.run([sys.executable, "-c", script], env=build_environment({}), check=False, timeout=PATIENCE)
     assert result.returncode == 0
-    assert time.monotonic() - begun < PATIENCE
