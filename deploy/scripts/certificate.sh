@@ -20,7 +20,7 @@ fail() {
 [[ $# -gt 0 && $1 != -* ]] || fail "usage: certificate.sh NAME..."
 names=
 for name; do
-    if [[ $name =~ ^[0-9.]+$ || $name == *:* ]]; then
+    if [[ $name =~ ^[0-9.]+$ || $name =~ ^[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+$ ]]; then
         names+=,IP:$name
     elif [[ $name =~ ^[A-Za-z0-9*]([A-Za-z0-9.-]*[A-Za-z0-9])?$ ]]; then
         names+=,DNS:$name

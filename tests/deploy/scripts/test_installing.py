@@ -223,8 +223,8 @@ def test_certificate_is_nginxs_to_read_and_made_once(installed: ScriptServer) ->
         ("-subj", "certificate.sh: usage: certificate.sh NAME..."),
         ("a b", "certificate.sh: a b is neither a host name nor an address"),
         ("", "certificate.sh:  is neither a host name nor an address"),
-        # with a colon it is taken for an address, which openssl finds to be none
-        ("a,DNS:evil", "bad ip address"),
+        ("::1,DNS:evil", "certificate.sh: ::1,DNS:evil is neither a host name nor an address"),
+        ("12:34", "bad ip address"),
     ],
 )
 def test_certificate_of_no_name_is_refused(installed: ScriptServer, name: str, said: str) -> None:
