@@ -41,10 +41,7 @@ let
         BOOKSYNC_ORAS = "${builders.goTools}/bin/oras";
         BOOKSYNC_DOCKER_REGISTRY = command "docker-registry";
         BOOKSYNC_SKOPEO = command "skopeo";
-        BOOKSYNC_SHELL = toJSON [
-          "${builders.busybox}/bin/busybox"
-          "sh"
-        ];
+        BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
       }
       // env;
     };

@@ -56,10 +56,9 @@ let
     BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
   };
 
-  # prediction's own first: the last of the API's tests end the container
   predictionTests = [
-    "prediction"
     "api"
+    "prediction"
   ];
   runningTests = {
     ${database} = [ "postgres" ];

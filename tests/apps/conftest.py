@@ -1,7 +1,7 @@
 """What the tests of `nix run .#push` stand on: tiny images, a real registry, a proxy before it, and the app itself.
 
-From outside come BOOKSYNC_ORAS (else `oras` of the PATH), and BOOKSYNC_DOCKER_REGISTRY, BOOKSYNC_SKOPEO and
-BOOKSYNC_SHELL: how to run these programs, as a JSON list (else those of the PATH).
+From outside come BOOKSYNC_ORAS (else `oras` of the PATH), BOOKSYNC_DOCKER_REGISTRY and BOOKSYNC_SKOPEO: how to run
+these programs, as a JSON list (else those of the PATH), and BOOKSYNC_BUSYBOX, where there is no /bin/sh.
 """
 
 import os

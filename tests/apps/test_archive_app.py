@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_app import command_of
+from booksync_testing.programs import SHEBANG, write_program
 
 USAGE = 2
 
@@ -20,10 +20,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_hands_its_arguments_to_the_checkout(tmp_path: Path) -> None:
-    bootstrap = tmp_path / "bootstrap"
-    shell = " ".join(command_of("BOOKSYNC_SHELL", "sh"))
-    bootstrap.write_text(f'#!{shell}\nprintf "%s|" "$@"\nexit 7\n')
-    bootstrap.chmod(0o755)
+    write_program(tmp_path / "bootstrap", f'{SHEBANG}printf "%s|" "$@"\nexit 7\n')
     done = run(tmp_path, "file:///srv/an archive", "auth")
     assert (done.returncode, done.stdout) == (7, "archive|file:///srv/an archive|auth|")
 

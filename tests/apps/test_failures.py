@@ -2,7 +2,6 @@
 
 import base64
 import json
-import stat
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from booksync_apps.credentials import Credential
 from booksync_apps.registry import BODY_LIMIT, USER_AGENT, Answer, Registry, connect
 from booksync_apps.transport import NoAnswerError
 from booksync_testing.certificate import CERTIFICATE
+from booksync_testing.programs import SHEBANG, write_program
 from booksync_testing.registry import DockerRegistry
 from booksync_testing.web import free_port
 from registry_app import Pusher, command_of
@@ -110,12 +110,10 @@ def test_docker_config_names_another_folder(pusher: Pusher, proxy: Proxy) -> Non
 
 def test_a_credential_helper_is_asked(pusher: Pusher, images: TinyImages, proxy: Proxy) -> None:
     proxy.login = Login(user=USER, password=SECRET)
-    shell = command_of("BOOKSYNC_SHELL", "sh")
     helper = pusher.home / "bin/docker-credential-tests"
     helper.parent.mkdir()
     answer = json.dumps({"ServerURL": proxy.address, "Username": USER, "Secret": SECRET})
-    helper.write_text(f"#!{' '.join(shell)}\necho '{answer}'\n")
-    helper.chmod(helper.stat().st_mode | stat.S_IXUSR)
+    write_program(helper, f"{SHEBANG}echo '{answer}'\n")
     path = pusher.log_in("unused", {})
     path.write_text(json.dumps({"credHelpers": {proxy.address: "tests"}}))
     outcome = pusher(f"{proxy.address}/family")

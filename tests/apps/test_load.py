@@ -6,7 +6,6 @@ skopeo, which shares podman's reader, says what is in it.
 
 import io
 import json
-import stat
 import subprocess
 import tarfile
 from dataclasses import dataclass
@@ -16,14 +15,14 @@ import pytest
 
 from booksync_apps import load
 from booksync_apps.errors import AppError
-from registry_app import Outcome, command_of
+from booksync_testing.programs import SHEBANG, UTILITY, write_program
+from registry_app import Outcome
 from registry_layouts import TinyImages
 
 AUTH, DATA = "booksync-api-auth", "booksync-api-data"
 
 #: Keeps archives in its folder, and the ids of images in a file a name; misbehaves as the file `order` there says.
 ENGINE = """\
-#!{shell}
 export PATH=/usr/bin:/bin
 cd {state} || exit 1
 order=$({run} cat order)
@@ -76,7 +75,6 @@ class Loader:
 
     environment: dict[str, str]
     home: Path
-    shell: list[str]
 
     def __call__(self, *arguments: str) -> Outcome:
         output, errors = io.StringIO(), io.StringIO()
@@ -97,11 +95,7 @@ class Loader:
         program = self.home / "bin" / name
         program.parent.mkdir(exist_ok=True)
         prefix = "sha256:" if name == "docker" else ""
-        # busybox is all that there is in a build sandbox
-        run = self.shell[0] if len(self.shell) > 1 else ""
-        script = ENGINE.format(shell=" ".join(self.shell), run=run, state=state, prefix=prefix)
-        program.write_text(script)
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        write_program(program, SHEBANG + ENGINE.format(run=UTILITY, state=state, prefix=prefix))
         return FakeEngine(state)
 
 
@@ -110,7 +104,7 @@ def loader(tmp_path: Path, images: TinyImages) -> Loader:
     home = tmp_path / "home"
     home.mkdir()
     environment = {"BOOKSYNC_IMAGES": str(images.directory), "PATH": str(home / "bin")}
-    return Loader(environment, home, command_of("BOOKSYNC_SHELL", "sh"))
+    return Loader(environment, home)
 
 
 def test_docker_gets_every_image_under_the_guides_names(loader: Loader) -> None:

@@ -18,7 +18,7 @@ from booksync_apps.progress import LOG_INTERVAL_S, Progress, Tally, format_bytes
 from booksync_apps.reference import check_tag, parse_target, split_variant
 from booksync_apps.transport import create_context
 from booksync_testing.certificate import CERTIFICATE
-from registry_app import command_of
+from booksync_testing.programs import SHEBANG, write_program
 from registry_layouts import TinyImages
 
 REGISTRY = "registry.example.org"
@@ -160,10 +160,7 @@ def test_credentials_of_docker_hub_are_found_where_docker_keeps_them(tmp_path: P
     assert "has no entry" in write_config(tmp_path, {"auths": {"docker.io": entry("other", "b")}}).describe(registry)
     helper = tmp_path / "docker-credential-tests"
     answer = json.dumps({"Username": "helped", "Secret": "c"})
-    helper.write_text(
-        f"#!{' '.join(command_of('BOOKSYNC_SHELL', 'sh'))}\nread key; test $key = {key} && echo '{answer}'\n"
-    )
-    helper.chmod(0o755)
+    write_program(helper, f"{SHEBANG}read key; test $key = {key} && echo '{answer}'\n")
     (tmp_path / "config.json").write_text(json.dumps({"credHelpers": {key: "tests"}}))
     assert CredentialsFile(file.path, {"PATH": str(tmp_path)}).load(registry).user == "helped"
 

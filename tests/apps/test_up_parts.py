@@ -23,7 +23,7 @@ from booksync_apps.up.keeper import Keeper
 from booksync_apps.up.log import Log, is_coloured, older, read_log
 from booksync_apps.up.services import Service, plan
 from booksync_apps.up.settings import GENERATED, load_settings
-from registry_app import command_of
+from booksync_testing.programs import SHELL
 from up_app import START_LIMIT_S
 
 IMAGE = Image(
@@ -192,8 +192,7 @@ async def test_what_dies_again_and_again_waits_longer_each_time(
     path = tmp_path / "log"
     with Log(path, stream=None, is_coloured=False) as kept:
         # in bubblewrap's place: it says something and fails
-        shell = command_of("BOOKSYNC_SHELL", "sh")
-        dying = Keeper(SERVICE, bubblewrap=[*shell, "-c", "echo wrong; exit 3", "-"], log=kept)
+        dying = Keeper(SERVICE, bubblewrap=[*SHELL, "-c", "echo wrong; exit 3", "-"], log=kept)
         dying.begin(Words())
         async with asyncio.timeout(START_LIMIT_S):
             while path.read_text().count("started again") < 4:

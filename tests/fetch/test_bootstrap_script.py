@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from booksync_testing.programs import SHEBANG, UTILITY, write_program
+
 SHELL = json.loads(os.environ.get("BOOKSYNC_SHELL", '["/bin/sh"]'))
-BUSYBOX = os.environ.get("BOOKSYNC_BUSYBOX")
-STUB_SHELL = f"{BUSYBOX} sh" if BUSYBOX else "/bin/sh"
 BOOTSTRAP = Path(__file__).parents[2] / "bootstrap"
 
 #: Programs of a machine that has all; what each does beside being noted down.
@@ -25,7 +25,7 @@ ALL = {
     "python3": "",
     "nix": "",
     "git": "",
-    "mkdir": f'exec {BUSYBOX} mkdir "$@"' if BUSYBOX else 'exec /bin/mkdir "$@"',
+    "mkdir": f'exec {UTILITY} mkdir "$@"',
 }
 #: Of them, those that say or do what the machine's own would, and are not noted down.
 PLAIN = ("dirname", "uname", "id", "mkdir")
@@ -44,8 +44,7 @@ class Machine:
         calls.touch()
         for name, does in self.programs.items():
             note = "" if name in PLAIN else f'echo "{name} $*" >> "{calls}"\n'
-            (programs / name).write_text(f"#!{STUB_SHELL}\n{note}{does}\n")
-            (programs / name).chmod(0o755)
+            write_program(programs / name, f"{SHEBANG}{note}{does}\n")
         return subprocess.run(
             [*SHELL, str(BOOTSTRAP), *arguments],
             env={"PATH": str(programs), "HOME": str(self.folder)},

@@ -1,13 +1,12 @@
 """A copy of a checkout has what git knows of it, as it is."""
 
-import os
 from pathlib import Path
 
 from booksync_fetch.checkout import copy_checkout
+from booksync_testing.programs import SHEBANG, write_program
 
-SHELL = f"{os.environ['BOOKSYNC_BUSYBOX']} sh" if "BOOKSYNC_BUSYBOX" in os.environ else "/bin/sh"
 #: A git that lists what is not "unknown".
-GIT = f"#!{SHELL}\nprintf 'folder/kept\\0gone\\0link\\0dangling\\0'\n"
+GIT = SHEBANG + "printf 'folder/kept\\0gone\\0link\\0dangling\\0'\n"
 
 
 def test_copy_has_what_git_knows_as_it_is(tmp_path: Path) -> None:
@@ -21,8 +20,7 @@ def test_copy_has_what_git_knows_as_it_is(tmp_path: Path) -> None:
     (root / "gone").unlink()
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "git").write_text(GIT)
-    (programs / "git").chmod(0o755)
+    write_program(programs / "git", GIT)
     copy_checkout(root, copy, environment={"PATH": str(programs)})
     found = {str(path.relative_to(copy)) for path in copy.rglob("*")}
     assert found == {"folder", "folder/kept", "link", "dangling"}

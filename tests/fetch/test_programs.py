@@ -12,8 +12,8 @@ import pytest
 
 from booksync_fetch.programs import run_program
 from booksync_fetch.progress import Progress
+from booksync_testing.programs import SHELL
 
-SHELL = [os.environ["BOOKSYNC_BUSYBOX"], "sh"] if "BOOKSYNC_BUSYBOX" in os.environ else ["/bin/sh"]
 WAIT_LIMIT_S = 10
 
 

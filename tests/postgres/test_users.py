@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from booksync_testing.postgres import DATA_DIRECTORY, SOCKET_DIRECTORY, start_postgres
+from booksync_testing.programs import write_program
 from booksync_testing.sandbox import Bind, Sandbox, Tmpfs
 
 ARBITRARY = (12345, 54321)
@@ -66,8 +67,7 @@ def test_root_gives_the_folders_away_and_drops_itself(sandbox: Sandbox, data: Pa
     bin_directory = scratch / "bin"
     bin_directory.mkdir()
     for name in ("chown", "su"):
-        (bin_directory / name).write_text(f'#!/bin/bash\necho "{name}:$(printf " <%s>" "$@")"\n')
-        (bin_directory / name).chmod(0o755)
+        write_program(bin_directory / name, f'#!/bin/bash\necho "{name}:$(printf " <%s>" "$@")"\n')
     root = replace(sandbox, user=(0, 0), environment={"PATH": f"/tmp/bin:{sandbox.image.environment['PATH']}"})
     result = root.run(
         *("postgres", "-c", "work_mem=5 MB"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from booksync_testing.compose import DEPLOY
+from booksync_testing.programs import write_program
 from booksync_testing.releases import add_first_version, deploy
 from booksync_testing.sandbox import load_tools
 from booksync_testing.server import ScriptServer
@@ -61,9 +62,3 @@ def first(installed: ScriptServer) -> ScriptServer:
     result = deploy(installed)
     assert result.code == 0, result.output
     return installed
-
-
-def write_program(path: Path, text: str) -> None:
-    """Write a script."""
-    path.write_text(text)
-    path.chmod(0o755)

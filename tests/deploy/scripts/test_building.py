@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from booksync_testing.compose import DEPLOY
+from booksync_testing.programs import write_program
 from booksync_testing.sandbox import Result
 from booksync_testing.server import ScriptServer
 
@@ -20,9 +21,7 @@ SCRIPT = ("/source/deploy/scripts/build-all.sh",)
 
 def build(server: ScriptServer, *arguments: str, command: Sequence[str] = SCRIPT, **environment: str) -> Result:
     """Run build-all.sh with a nix that writes down what it is asked."""
-    program = server.stubs / "nix"
-    program.write_text(NIX)
-    program.chmod(0o755)
+    write_program(server.stubs / "nix", NIX)
     binds = [(RELEASE, "/source/nix/images/release.nix")]
     return server.run(*command, *arguments, environment=environment, binds=binds)
 

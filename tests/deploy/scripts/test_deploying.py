@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from booksync_testing.programs import write_program
 from booksync_testing.releases import LOCAL, add_first_version, add_image, deploy, identities, read_env, running
 from booksync_testing.sandbox import Result
 from booksync_testing.server import ScriptServer
@@ -148,12 +149,11 @@ def test_no_copy_of_the_env_file_is_left(first: ScriptServer) -> None:
 def fail_once_it_is_stuck(server: ScriptServer, *programs: str) -> None:
     """Let programs fail as on a full disk, from when the new version is not healthy."""
     for program in programs:
-        stub = server.stubs / program
-        stub.write_text(
+        write_program(
+            server.stubs / program,
             "#!/bin/bash\nif grep -q stuck /engine/containers/*; then\n"
-            f'    echo "{program}: No space left on device" >&2\n    exit 1\nfi\nexec /usr/bin/{program} "$@"\n'
+            f'    echo "{program}: No space left on device" >&2\n    exit 1\nfi\nexec /usr/bin/{program} "$@"\n',
         )
-        stub.chmod(0o755)
 
 
 @pytest.mark.parametrize(
@@ -235,11 +235,10 @@ def test_it_goes_back_when_nobody_listens_any_more(first: ScriptServer) -> None:
 
 
 def test_copies_of_the_env_file_are_their_owners_alone(first: ScriptServer) -> None:
-    stub = first.stubs / "grep"
-    stub.write_text(
-        '#!/bin/bash\nstat --format %a /srv/booksync/.env.* >>/engine/modes 2>/dev/null\nexec /usr/bin/grep "$@"\n'
+    write_program(
+        first.stubs / "grep",
+        '#!/bin/bash\nstat --format %a /srv/booksync/.env.* >>/engine/modes 2>/dev/null\nexec /usr/bin/grep "$@"\n',
     )
-    stub.chmod(0o755)
     add_image(first, "images", LOCAL["auth-api"], letter="e")
     assert deploy(first, LOCAL["auth-api"]).code == 0
     assert set((first.engine / "modes").read_text().split()) == {"600"}

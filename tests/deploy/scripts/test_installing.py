@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from booksync_testing.programs import write_program
 from booksync_testing.server import ScriptServer
 
 SECRETS = {
@@ -58,9 +59,7 @@ def with_systemd(server: ScriptServer, tmp_path: Path) -> ScriptServer:
     (system / "etc/systemd").mkdir(exist_ok=True)
     (system / "etc/systemd/system").symlink_to("/engine/units")
     (server.engine / "units").mkdir()
-    program = server.stubs / "systemctl"
-    program.write_text("#!/bin/bash\nprintf '%s\\n' \"$*\" >>/engine/systemctl\n")
-    program.chmod(0o755)
+    write_program(server.stubs / "systemctl", "#!/bin/bash\nprintf '%s\\n' \"$*\" >>/engine/systemctl\n")
     return dataclasses.replace(server, system=system)
 
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from booksync_apps.load import load
+from booksync_testing.programs import SHEBANG, write_program
 from booksync_testing.web import free_port
 from booksync_vm.machine import Machine
 
@@ -32,8 +33,7 @@ class Client:
         machine.forward_port(port, ENGINE_PORT)
         self.program = directory / "docker"
         command = shlex.join(machine.model.programs.command("bin/docker"))
-        self.program.write_text(f'#!{os.environ["BOOKSYNC_BUSYBOX"]} sh\nexec {command} "$@"\n')
-        self.program.chmod(0o755)
+        write_program(self.program, f'{SHEBANG}exec {command} "$@"\n')
         self.environment = {
             "DOCKER_HOST": f"tcp://127.0.0.1:{port}",
             "HOME": str(directory),

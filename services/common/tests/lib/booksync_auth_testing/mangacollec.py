@@ -49,7 +49,6 @@ class Mangacollec:
 
     address: str = ""
     mood: Mood = "well"
-    token_mood: Mood = "well"  # of /oauth/token alone
     refused_status: int = 401  # 400 and 401 are both seen
     retry_after: str | None = "30"
     expires_in: int | None = 7200
@@ -142,16 +141,16 @@ class Mangacollec:
         try:
             await asyncio.sleep(self.delay)
             await self.is_answering.wait()
-            mood = self.token_mood if path == "/oauth/token" and self.token_mood != "well" else self.mood
-            if mood == "well":
+            if self.mood == "well":
                 status, answer = self.answer(path, headers, body)
                 await _write(writer, status, json.dumps(answer).encode())
             else:
-                await self._misbehave(mood, reader, writer)
+                await self._misbehave(reader, writer)
         finally:
             self.at_once -= 1
 
-    async def _misbehave(self, mood: Mood, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _misbehave(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mood = self.mood
         if mood == "slow":
             await reader.read()  # until the client goes
         elif mood == "drip":
