@@ -33,6 +33,15 @@ def test_layer_s_digests_and_members_are_read_in_one_pass(writer: LayoutWriter) 
     assert not layer.is_pure
 
 
+@pytest.mark.parametrize(("path", "is_pure"), [("/etc/passwd", True), ("/var/lib/dpkg/status.d/locales-all", False)])
+def test_layer_with_a_package_of_debian_is_of_an_architecture(
+    writer: LayoutWriter, path: str, *, is_pure: bool
+) -> None:
+    writer.add_layer(file(path, b"Architecture: amd64\n"))
+    image = writer.write_image()
+    assert load_layer(image.layout, image.layers[0]).is_pure == is_pure
+
+
 def test_changed_blob_is_noticed(writer: LayoutWriter) -> None:
     writer.add_layer(file("/hello", b"hello"))
     image = writer.write_image()

@@ -144,7 +144,7 @@ def test_digests_json_names_the_layout_s_architectures(layout: Layout, digests: 
     assert sorted(digests[layout.path.name]["architectures"]) == sorted(layout.architectures())
 
 
-def test_layers_without_machine_code_are_one_blob_for_both_architectures(layout: Layout, read_layer: ReadLayer) -> None:
+def test_layers_of_no_architecture_are_one_blob_for_both(layout: Layout, read_layer: ReadLayer) -> None:
     amd64, arm64 = (
         {layer.digest for layer in layout.image(name).layers if read_layer(layer).is_pure} for name in ARCHITECTURES
     )

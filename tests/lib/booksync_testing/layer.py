@@ -17,6 +17,8 @@ from booksync_testing.layout import CHUNK, MEDIA_LAYER_GZIP, Descriptor, Layout,
 type Kind = Literal["file", "directory", "symlink", "hardlink", "other"]
 
 ELF_MAGIC = b"\x7fELF"
+#: Where an image has what Debian says of its packages.
+PACKAGES = "var/lib/dpkg/status.d/"
 
 KINDS: dict[bytes, Kind] = {
     tarfile.REGTYPE: "file",
@@ -62,8 +64,11 @@ class Layer:
 
     @property
     def is_pure(self) -> bool:
-        """Whether nothing in the layer is machine code, so that it must not differ between architectures."""
-        return not any(member.is_elf for member in self.members)
+        """Whether nothing in the layer is of an architecture, so that it must not differ between them.
+
+        That is machine code, and Debian's description of a package, which names its architecture.
+        """
+        return not any(member.is_elf or member.path.startswith(PACKAGES) for member in self.members)
 
 
 class HashingReader:
