@@ -5,6 +5,7 @@ from sqlalchemy.engine import URL
 
 from booksync_auth_testing.household import PASSWORD, V1, Household, problem
 from booksync_service_testing import processes
+from booksync_service_testing.processes import find_free_port
 from booksync_service_testing.server import render
 
 NEW = "a new long sentence"
@@ -50,6 +51,16 @@ async def test_what_will_not_do_is_one_line(house: Household, command: str, line
     assert (code, output) == (1, "")
     (line,) = errors.splitlines()
     assert reason in line
+
+
+@pytest.mark.parametrize("command", ["create-admin", "reset-password"])
+def test_database_that_is_away_is_one_line(command: str) -> None:
+    address = URL.create("postgresql+asyncpg", "booksync_auth", "x", "127.0.0.1", find_free_port(), "booksync")
+    code, output, errors = run(address, command, "Ana", NEW)
+    assert (code, output) == (1, "")
+    (line,) = errors.splitlines()
+    assert f"booksync on 127.0.0.1:{address.port}: " in line
+    assert "Connect call failed" in line
 
 
 def test_help_names_the_commands() -> None:

@@ -195,7 +195,11 @@ async def test_sign_in_of_the_profile_that_has_the_account(linked: Household) ->
 async def test_first_profile_may_come_from_mangacollec(linked: Household, site: Mangacollec) -> None:
     site.accounts[0].username = "  Léa\u200b@home "
     site.accounts[0].certify_adult = True
+    await linked.query(
+        "INSERT INTO auth.auth_events (kind, success, created_at) VALUES ('login', true, now() - interval '366 days')"
+    )
     lea = parse_person(await linked.client.post(f"{V1}/auth/mangacollec/login", json=ACCOUNT))
+    assert await linked.query("SELECT min(created_at) > now() - interval '1 day' FROM auth.auth_events") is True
     user = lea.answer["user"]
     assert (user["username"], user["role"], user["certify_adult"], user["has_password"]) == (
         "Léahome",
@@ -220,6 +224,22 @@ async def test_name_from_mangacollec_is_made_to_fit(empty_url: URL, site: Mangac
         assert 0 < len(parse_person(answer).username) <= 50
 
 
+async def test_profile_without_a_password_keeps_its_account(linked: Household, site: Mangacollec) -> None:
+    """Or whoever holds its token would link an account of theirs, and set a password by that."""
+    ana = await linked.add("Ana")
+    body = {"username": "Léa", "email_mangacollec": EMAIL, "password_mangacollec": THERE}
+    await linked.client.post("/users", json=body, headers=ana.headers)
+    lea = parse_person(await linked.client.post(f"{V1}/auth/mangacollec/login", json=ACCOUNT))
+    site.add("other@example.org", "another there")
+    other = {"email": "other@example.org", "password": "another there"}
+    taken = await linked.client.put(f"{V1}/mangacollec/link", json=other, headers=lea.headers)
+    assert problem(taken) == (409, "password_missing")
+    assert (await link(linked, lea))["state"] == "linked"
+    new = {"old_password": THERE, "new_password": "a password of her own"}
+    assert (await linked.client.put(f"/users/{lea.id}/password", json=new, headers=lea.headers)).status_code == 204
+    assert (await linked.client.put(f"{V1}/mangacollec/link", json=other, headers=lea.headers)).status_code == 200
+
+
 async def test_profile_without_a_password_confirms_at_mangacollec(linked: Household) -> None:
     ana = await linked.add("Ana")
     body = {"username": "Léa", "email_mangacollec": EMAIL, "password_mangacollec": THERE}
@@ -238,6 +258,8 @@ async def test_profile_without_a_password_confirms_at_mangacollec(linked: Househ
         return answer.status_code
 
     assert await delete("wrong") == 401
+    seen = (await linked.client.get(f"{V1}/auth/activity", headers=lea.headers)).json()["items"]
+    assert ("confirmation", False) in [(item["kind"], item["success"]) for item in seen]
     new = {"old_password": THERE, "new_password": "a password of her own"}
     assert (await linked.client.put(f"/users/{lea.id}/password", json=new, headers=lea.headers)).status_code == 204
     assert await delete(THERE) == 401

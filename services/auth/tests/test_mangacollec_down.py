@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL
 from booksync_api_auth.mangacollec import conversation, part
 from booksync_api_auth.mangacollec.answers import TokenAnswer, parse, parse_pause
 from booksync_api_auth.mangacollec.gate import MAX_FAILURES, MAX_PAUSE, REST, Gate
+from booksync_api_auth.repositories.rate_limits import FREE_TRIES
 from booksync_auth_testing.household import V1, Household, live_in, problem
 from booksync_auth_testing.mangacollec import ACCOUNT, Mangacollec, Mood
 from booksync_common.problems import ProblemError
@@ -82,6 +83,21 @@ async def test_outage_does_not_use_up_tries(linked: Household, site: Mangacollec
     site.mood = "errors"
     for _ in range(10):
         assert problem(await log_in(linked)) == UNAVAILABLE
+
+
+async def test_outage_does_not_forget_failures(linked: Household, site: Mangacollec) -> None:
+    wrong = {**ACCOUNT, "password": "not the password there"}
+    for _ in range(FREE_TRIES):
+        refused = await linked.client.post(f"{V1}/auth/mangacollec/login", json=wrong)
+        assert problem(refused) == (422, "mangacollec_invalid_credentials")
+    past = "UPDATE auth.rate_limits SET blocked_until = now() WHERE blocked_until IS NOT NULL"
+    await linked.query(past)
+    site.mood = "errors"
+    assert problem(await log_in(linked)) == UNAVAILABLE
+    site.mood = "well"
+    await linked.client.post(f"{V1}/auth/mangacollec/login", json=wrong)
+    delay = "SELECT blocked_until - updated_at FROM auth.rate_limits WHERE key LIKE 'account %'"
+    assert await linked.query(delay) == timedelta(seconds=2)
 
 
 async def test_site_is_left_alone_after_failures(linked: Household, site: Mangacollec) -> None:

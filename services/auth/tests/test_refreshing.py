@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlalchemy.engine import URL
 
-from booksync_auth_testing.household import V1, Household, live_in, parse_person, problem
+from booksync_auth_testing.household import KEY, V1, Household, live_in, parse_person, problem
 
 #: Instead of waiting for the grace to be over.
 LATER = "UPDATE auth.sessions SET rotated_at = rotated_at - interval '11 seconds'"
@@ -94,3 +94,12 @@ async def test_nothing_that_is_stored_is_a_token(house: Household) -> None:
         assert token not in stored
         # the secret part, as bytes are shown
         assert token.encode().hex() not in stored
+
+
+async def test_token_that_was_derived_from_a_key_of_before_is_good_no_more(house: Household) -> None:
+    ana = await house.add("Ana")
+    second = (await refresh(house, ana.refresh_token)).json()["refresh_token"]
+    async with live_in(house.url, jwt_secret_key=KEY[::-1]) as other:
+        for token in (ana.refresh_token, second):
+            assert problem(await refresh(other, token)) == (401, "token_revoked")
+    assert (await refresh(house, second)).status_code == 200

@@ -1,5 +1,6 @@
 """Signing in: what a client gets, what it is told, and that unknown names cannot be told from wrong passwords."""
 
+import asyncio
 from datetime import UTC, datetime
 from unittest.mock import Mock
 
@@ -86,6 +87,33 @@ async def test_unknown_name_costs_as_much_as_a_wrong_password(
     assert counts == [1, 1]
 
 
+@pytest.mark.parametrize("rounds", [4, 5, 6])
+async def test_unknown_name_costs_as_much_whatever_rounds_the_hashes_of_others_have(
+    empty_url: URL, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    async with live_in(empty_url) as house:
+        await house.add("Ana")
+    async with live_in(empty_url, bcrypt_rounds=rounds) as house:
+        hashpw = Mock(wraps=bcrypt.hashpw)
+        monkeypatch.setattr(bcrypt, "hashpw", hashpw)
+        costs = []
+        for name in ("Ana", "Nobody"):
+            hashpw.reset_mock()
+            await house.client.post(f"{V1}/auth/login", json={"username": name, "password": "not the password"})
+            costs.append(sum(2 ** int(call.args[1].split(b"$")[2]) for call in hashpw.call_args_list))
+        assert costs == [2**rounds, 2**rounds]
+
+
+async def test_two_who_sign_in_while_the_hash_is_made_stronger_are_both_let_in(empty_url: URL) -> None:
+    async with live_in(empty_url) as house:
+        await house.add("Ana")
+    async with live_in(empty_url, bcrypt_rounds=6) as house:
+        body = {"username": "Ana", "password": PASSWORD}
+        answers = await asyncio.gather(*(house.client.post(f"{V1}/auth/login", json=body) for _ in range(6)))
+        assert [answer.status_code for answer in answers] == [200] * 6
+        assert str(await house.query("SELECT password_hash FROM auth.users")).startswith("$2b$06$")
+
+
 async def test_profile_that_is_turned_off_is_told_so_only_with_its_password(house: Household) -> None:
     ana = await house.add("Ana")
     bo = await house.add("Bo", by=ana)
@@ -152,3 +180,20 @@ async def test_activity_ends_on_a_page_that_is_just_full(house: Household) -> No
     page = (await house.client.get(f"{V1}/auth/activity?limit=2", headers=ana.headers)).json()
     assert [item["kind"] for item in page["items"]] == ["login", "profile_created"]
     assert page["next_before"] is None
+
+
+async def test_token_does_not_say_that_it_outlives_its_session(empty_url: URL) -> None:
+    async with live_in(empty_url, jwt_expire_minutes=3 * 24 * 60, refresh_expire_days=2) as house:
+        ana = await house.add("Ana")
+        assert 2 * 86400 - 60 <= ana.answer["expires_in"] <= 2 * 86400
+        assert (await house.introspect(ana.access_token))["exp"] == datetime.fromisoformat(
+            ana.answer["expires_at"]
+        ).timestamp()
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "not the password"])
+async def test_what_is_old_goes_with_the_next_try(house: Household, password: str) -> None:
+    await house.add("Ana")
+    await house.query("UPDATE auth.auth_events SET created_at = now() - interval '366 days'")
+    await house.client.post(f"{V1}/auth/login", json={"username": "Ana", "password": password})
+    assert await house.query("SELECT count(*) FROM auth.auth_events") == 1

@@ -46,9 +46,9 @@ async def test_server_is_asked_only_after_a_while(
     questions = []
     fetchrow = asyncpg.Connection.fetchrow
 
-    async def count(connection: asyncpg.Connection, statement: str) -> object:
+    async def count(connection: asyncpg.Connection, statement: str, **options: float) -> object:
         questions.append(statement)
-        return await fetchrow(connection, statement)
+        return await fetchrow(connection, statement, **options)
 
     # past SQLAlchemy, which has other ways to ask
     monkeypatch.setattr(asyncpg.Connection, "fetchrow", count)
@@ -60,7 +60,8 @@ async def test_connection_that_does_not_answer_is_replaced(database: Database, m
     first = await find_process(database)
     monkeypatch.setattr(module, "MAX_TRUST", -1.0)
 
-    async def fail(_connection: object, _statement: str) -> None:
+    async def fail(_connection: object, _statement: str, **options: float) -> None:
+        assert options["timeout"] <= module.CONNECT_TIMEOUT  # of a server that has vanished, not of a statement
         monkeypatch.undo()
         raise OSError
 

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import cast
 from uuid import UUID
 
@@ -13,12 +14,13 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from booksync_common import departures
 from booksync_common.auth_client import AuthClient
 from booksync_common.database import Database
 from booksync_common.departures import Departures
 from booksync_service_testing.fake_auth import FakeAuth
 from booksync_service_testing.server import execute, make_database
-from booksync_service_testing.serving import PATIENCE
+from booksync_service_testing.serving import PATIENCE, wait_for
 
 KEPT = Table("kept", MetaData(schema="public"), Column("user_id", Uuid))
 
@@ -73,6 +75,12 @@ async def test_rows_of_deleted_profiles_go_and_others_stay(auth: FakeAuth) -> No
         await wait_until_gone(url, gone)
 
 
+def list_told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was said of rounds that failed."""
+    lines = [record.getMessage() for record in caplog.records if record.name == departures.__name__]
+    return [line for line in lines if "dropped" not in line]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -83,7 +91,10 @@ async def test_rows_of_deleted_profiles_go_and_others_stay(auth: FakeAuth) -> No
     ],
     ids=["away", "html", "garbage", "404"],
 )
-async def test_a_round_that_fails_is_made_up_for(auth: FakeAuth, answer: Response) -> None:
+async def test_a_round_that_fails_is_made_up_for_and_said_once(
+    auth: FakeAuth, answer: Response, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     async with following(auth) as url:
         auth.misbehaviour = answer
         auth.deleted.append(await insert_user(url))
@@ -91,14 +102,20 @@ async def test_a_round_that_fails_is_made_up_for(auth: FakeAuth, answer: Respons
         assert await execute(url, "SELECT count(*) FROM kept") == 1
         auth.misbehaviour = None
         await wait_until_gone(url, auth.deleted[0])
+        # that the Auth API is away, its client says
+        expected = (
+            [] if answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR else ["may still be here", "followed again"]
+        )
+        await wait_for(lambda: len(list_told(caplog)) == len(expected))
+    assert all(part in line for part, line in zip(expected, list_told(caplog), strict=True))
 
 
-async def test_a_database_that_refuses_is_asked_again(auth: FakeAuth) -> None:
+async def test_a_database_that_refuses_is_asked_again(auth: FakeAuth, caplog: pytest.LogCaptureFixture) -> None:
     async with following(auth) as url:
         auth.deleted.append(await insert_user(url))
         await wait_until_gone(url, auth.deleted[0])
         await execute(url, "ALTER TABLE kept RENAME TO hidden")
-        await asyncio.sleep(0.2)
+        await wait_for(lambda: "UndefinedTableError" in caplog.text)
         await execute(
             url,
             "ALTER TABLE hidden RENAME TO kept",

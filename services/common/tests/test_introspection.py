@@ -14,7 +14,7 @@ from booksync_common import introspection
 from booksync_common.auth_client import DEFAULT_ADDRESSES, MAX_ANSWER, AuthClient, AuthClientSettings
 from booksync_common.introspection import Caller, Introspection
 from booksync_common.problems import ProblemError
-from booksync_service_testing.fake_auth import FakeAuth
+from booksync_service_testing.fake_auth import MANGACOLLEC_PATH, FakeAuth
 from booksync_service_testing.processes import find_free_port
 from booksync_service_testing.serving import wait_for
 
@@ -221,3 +221,39 @@ async def test_a_slow_auth_api_is_given_up(auth: FakeAuth, monkeypatch: pytest.M
     async with asking(auth.address) as part:
         with pytest.raises(ProblemError, match="does not answer"):
             await part.find_caller("token")
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_failure_of_what_the_auth_api_asks_is_its_answer(auth: FakeAuth, status: int) -> None:
+    client = AuthClient([auth.address, nobody()])
+    await client.open()
+    try:
+        auth.misbehaviour = JSONResponse({"code": "mangacollec_unavailable"}, status)
+        answer = await client.get(MANGACOLLEC_PATH, token="any")
+        assert (answer.status_code, client.is_answering) == (status, True)
+        auth.misbehaviour = JSONResponse({"code": "database_unavailable"}, status)
+        with pytest.raises(ProblemError):
+            await client.get(MANGACOLLEC_PATH, token="any")
+        assert client.is_answering is False
+    finally:
+        await client.close()
+
+
+async def test_server_that_is_slow_is_not_asked_by_its_other_name() -> None:
+    connections = 0
+
+    async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.read()  # until the client goes
+        writer.close()
+
+    server = await asyncio.start_server(keep_silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = AuthClient([f"http://127.0.0.1:{port}", f"http://localhost:{port}"])
+    async with server:
+        await client.open()
+        with pytest.raises(ProblemError):
+            await client.get("/", patience=httpx.Timeout(0.2))
+        await client.close()
+    assert connections == 1

@@ -150,12 +150,20 @@ async def test_request_id_that_could_do_harm_is_replaced(serving: Serving, given
 
 
 @pytest.mark.parametrize(
-    ("state", "status"),
-    [("40P01", 503), ("40001", 503), ("53300", 503), ("55P03", 503), ("57P01", 503), ("42P01", 500), ("22001", 500)],
+    ("state", "status", "code"),
+    [
+        ("40P01", 503, "busy"),
+        ("40001", 503, "busy"),
+        ("55P03", 503, "busy"),
+        ("53300", 503, "database_unavailable"),
+        ("57P01", 503, "database_unavailable"),
+        ("42P01", 500, "internal_error"),
+        ("22001", 500, "internal_error"),
+    ],
 )
-def test_failure_of_the_database_that_passes_is_worth_another_try(state: str, status: int) -> None:
+def test_failure_of_the_database_that_passes_is_worth_another_try(state: str, status: int, code: str) -> None:
     class RefusalError(Exception):
         sqlstate = state
 
     problem = problems.from_database(DBAPIError("SELECT", None, RefusalError()))
-    assert (problem.status, "Retry-After" in problem.headers) == (status, status == 503)
+    assert (problem.status, problem.code, "Retry-After" in problem.headers) == (status, code, status == 503)

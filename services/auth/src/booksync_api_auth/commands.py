@@ -9,6 +9,7 @@ history of the shell and in the list of processes.
 import getpass
 import sys
 from collections.abc import Callable
+from http import HTTPStatus
 
 from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
@@ -50,6 +51,8 @@ async def create_admin(settings: AuthSettings, database: Database) -> None:
             )
             await Events(session).add("profile_created", user_id=user.id, origin=_HERE)
     except ProblemError as error:
+        if error.status != HTTPStatus.CONFLICT:
+            raise
         raise FatalError(error.detail) from None
     sys.stdout.write(f"{username} is an administrator\n")
 

@@ -6,6 +6,7 @@ A token may be on a device that others hold; the password is not. A profile with
 from typing import Annotated
 
 from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_auth.mangacollec.links import Links, LinksOf
 from booksync_api_auth.models import Origin, User
@@ -43,7 +44,7 @@ class Confirmation:
             if verdict.is_right:
                 await RateLimits(session).give_back(account, origin.address)
             else:
-                await Events(session).add("confirmation", user_id=user.id, origin=origin, success=False)
+                await self._note_failure(session, user, origin)
         if not verdict.is_right:
             raise invalid_credentials()
 
@@ -52,11 +53,18 @@ class Confirmation:
         try:
             signed_in = await self._links.sign_in(credential.account_email or "", password, origin=origin)
         except ProblemError as error:
-            if error.code == "mangacollec_invalid_credentials":
-                raise invalid_credentials() from None
-            raise
-        if signed_in.account.id != user.id_mangacollec:
+            if error.code != "mangacollec_invalid_credentials":
+                raise
+            is_right = False
+        else:
+            is_right = signed_in.account.id == user.id_mangacollec
+        if not is_right:
+            async with self._database.session() as session:
+                await self._note_failure(session, user, origin)
             raise invalid_credentials()
+
+    async def _note_failure(self, session: AsyncSession, user: User, origin: Origin) -> None:
+        await Events(session).add("confirmation", user_id=user.id, origin=origin, success=False)
 
 
 async def get_confirmation(database: DatabaseOf, passwords: PasswordsOf, links: LinksOf) -> Confirmation:

@@ -53,14 +53,22 @@ class Issuer:
         rotated = await Sessions(session).rotate(record, refresh_hash=token.digest, lifetime=self.session_lifetime)
         return self._issue(user, rotated, token)
 
-    def repeat(self, user: User, record: SessionRecord) -> Issued | None:
-        """Make a session's present pair once more; None when the server's key is not the one of then."""
-        token = self._keys.refresh.successor(record.family_id, record.generation)
-        return self._issue(user, record, token) if token.digest == record.refresh_hash else None
+    def knows_token_of(self, record: SessionRecord) -> bool:
+        """Tell whether a session's refresh token is its first, which is random, or follows from the present key."""
+        return record.generation == 0 or self._successor(record).digest == record.refresh_hash
+
+    def repeat(self, user: User, record: SessionRecord) -> Issued:
+        """Make a session's present pair once more, of one that has been rotated."""
+        return self._issue(user, record, self._successor(record))
+
+    def _successor(self, record: SessionRecord) -> RefreshToken:
+        return self._keys.refresh.successor(record.family_id, record.generation)
 
     def _issue(self, user: User, record: SessionRecord, refresh_token: RefreshToken) -> Issued:
         issued_at = record.rotated_at.replace(microsecond=0)
         expires_at = issued_at + self._access_lifetime if self._access_lifetime else None
+        if expires_at is not None and record.expires_at is not None:
+            expires_at = min(expires_at, record.expires_at.replace(microsecond=0))  # no token outlives its session
         claims = Claims(
             user_id=user.id,
             session_id=record.id,

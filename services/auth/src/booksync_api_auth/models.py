@@ -42,6 +42,10 @@ class User:
         """Whether the profile can sign in here."""
         return self.password_hash is not None
 
+    def is_of_another_account(self, account_id: UUID) -> bool:
+        """Whether another account of Mangacollec is all that shows whose the profile is."""
+        return not self.has_password and self.id_mangacollec not in {None, account_id}
+
     @property
     def is_admin(self) -> bool:
         """Whether the profile may manage the others."""

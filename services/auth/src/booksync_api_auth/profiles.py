@@ -96,7 +96,7 @@ class Profiles:
             password_hash = await hashing.hash(new)
         async with self._database.session() as session:
             current = await _lock(session, user.id)
-            if is_own and current.password_hash != user.password_hash:
+            if is_own and current.password_changed_at != user.password_changed_at:
                 raise ProblemError(409, "conflict", "The password was changed at the same time.")
             await Users(session).set_password(user.id, password_hash)
             kept = caller.session.id if is_own else None

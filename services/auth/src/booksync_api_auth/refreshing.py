@@ -64,10 +64,12 @@ class Refresh:
             return revoked_token()
         if not user.is_active:
             return account_disabled()
+        if not self._issuer.knows_token_of(record):
+            return revoked_token()  # whoever has the key of before, and a backup, can compute it
         if token.digest == record.refresh_hash:
             return await self._issuer.rotate(session, user, record)
         if _is_retry(token, record):
-            return self._issuer.repeat(user, record) or invalid_token()
+            return self._issuer.repeat(user, record)
         await Sessions(session).revoke(record.id, user_id=user.id, reason="refresh_reuse")
         await Events(session).add("refresh_reuse", user_id=user.id, origin=origin, success=False)
         return revoked_token()

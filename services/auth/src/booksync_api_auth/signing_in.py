@@ -54,6 +54,7 @@ class SignIn:
         async with self._database.session() as session:
             await Users(session).count_failure(user.id if user else None)
             await Events(session).add("login", user_id=user.id if user else None, origin=origin, success=False)
+            await purge(session)
 
     async def _begin(
         self, user: User, verdict: Verdict, *, account: str, device_name: str | None, origin: Origin
@@ -62,7 +63,7 @@ class SignIn:
         async with self._database.session() as session:
             await RateLimits(session).give_back(account, origin.address)
             current = await Users(session).lock(user.id)
-            if current is None or current.password_hash != user.password_hash:
+            if current is None or current.password_changed_at != user.password_changed_at:
                 return invalid_credentials()
             await Events(session).add("login", user_id=user.id, origin=origin, success=current.is_active)
             if not current.is_active:

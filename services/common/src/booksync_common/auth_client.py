@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import httpx
-from pydantic import AnyHttpUrl, SecretStr
+from pydantic import AnyHttpUrl, BaseModel, SecretStr, ValidationError
 
 from booksync_common.problems import unavailable
 from booksync_common.settings import Finding, ServiceSettings, check_key
@@ -21,6 +21,14 @@ KEPT = httpx.Limits(keepalive_expiry=2.0)
 STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 #: Bytes; an answer that is longer is not the Auth API's.
 MAX_ANSWER = 4 * 1024 * 1024
+
+
+#: Codes of problems that are of what the Auth API asks in turn: it is well itself, and has answered.
+OF_OTHERS = "mangacollec_"
+
+
+class _Problem(BaseModel):
+    code: str
 
 
 class AuthClientSettings(ServiceSettings):
@@ -66,19 +74,28 @@ class AuthClient:
         if self._client is not None:
             await self._client.aclose()
 
-    async def get(self, path: str, *, token: str | None = None) -> httpx.Response:
+    async def get(
+        self, path: str, *, token: str | None = None, patience: httpx.Timeout | None = None
+    ) -> httpx.Response:
         """Get a path; see `_send`."""
-        return await self._send("GET", path, token=token)
+        return await self._send("GET", path, token=token, patience=patience)
 
     async def post(self, path: str, *, token: str, form: Mapping[str, str]) -> httpx.Response:
         """Post a form; see `_send`."""
         return await self._send("POST", path, token=token, form=form)
 
     async def _send(
-        self, method: str, path: str, *, token: str | None, form: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None,
+        form: Mapping[str, str] | None = None,
+        patience: httpx.Timeout | None = None,
     ) -> httpx.Response:
-        """Return the first address's answer that is not a failure of a server.
+        """Return the first address's answer that is not a failure of the Auth API's own.
 
+        :param patience: with each address; `TIMEOUT` by default.
         :raises ProblemError: 503 `auth_unavailable`, when no address gives one.
         """
         headers = {"Accept": "application/json"} | ({} if token is None else {"Authorization": f"Bearer {token}"})
@@ -87,13 +104,15 @@ class AuthClient:
             url = f"{address}{path}"
             try:
                 try:
-                    response = await self._attempt(method, url, headers=headers, form=form)
+                    response = await self._attempt(method, url, headers=headers, form=form, patience=patience)
                 except STALE:
-                    response = await self._attempt(method, url, headers=headers, form=form)
+                    response = await self._attempt(method, url, headers=headers, form=form, patience=patience)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 reasons.append(f"{address}: {str(error) or type(error).__name__}")
+                if isinstance(error, httpx.ReadTimeout):
+                    break  # it is there, and slow; another name of it would be as slow
                 continue
-            if response.is_server_error or response.is_redirect:
+            if response.is_redirect or (response.is_server_error and not _is_of_others(response)):
                 reasons.append(f"{address}: status {response.status_code}")
                 continue
             self._addresses.sort(key=lambda other: other != address)
@@ -103,12 +122,20 @@ class AuthClient:
         raise unavailable("auth_unavailable", "The Auth API does not answer.")
 
     async def _attempt(
-        self, method: str, url: str, *, headers: Mapping[str, str], form: Mapping[str, str] | None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None,
+        patience: httpx.Timeout | None,
     ) -> httpx.Response:
         if self._client is None:
             message = "the client is not open"
             raise httpx.ConnectError(message)
-        async with self._client.stream(method, url, headers=headers, data=form) as response:
+        async with self._client.stream(
+            method, url, headers=headers, data=form, timeout=patience or TIMEOUT
+        ) as response:
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
@@ -125,3 +152,10 @@ class AuthClient:
             elif self.is_answering is not None:
                 logger.info("the Auth API answers again")
         self.is_answering = is_answering
+
+
+def _is_of_others(response: httpx.Response) -> bool:
+    try:
+        return _Problem.model_validate_json(response.content).code.startswith(OF_OTHERS)
+    except ValidationError:
+        return False

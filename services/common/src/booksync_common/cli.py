@@ -16,6 +16,7 @@ from booksync_common.failures import ConfigurationError, FatalError
 from booksync_common.heads import HeadLimitProtocol
 from booksync_common.logs import configure_logs
 from booksync_common.migrations import migrate
+from booksync_common.problems import ProblemError
 from booksync_common.service import Service
 from booksync_common.settings import ServiceSettings
 from booksync_common.startup import describe
@@ -161,8 +162,9 @@ def _one_line(database: Database) -> Iterator[None]:
     """Turn what a database refuses into one line."""
     try:
         yield
-    except CONNECTION_ERRORS as error:
-        message = f"database {database.place}: {describe(error)}"
+    except (*CONNECTION_ERRORS, ProblemError) as error:
+        cause = error.__cause__ or error if isinstance(error, ProblemError) else error
+        message = f"database {database.place}: {describe(cause)}"
         raise FatalError(message) from error
 
 

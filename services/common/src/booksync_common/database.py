@@ -32,6 +32,8 @@ TIMEOUTS = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "60s",
 }
+#: s; a client that lost its power holds locks until the server notices, which is two hours by Linux's own defaults.
+KEEPALIVES = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 NO_TIMEOUTS = dict.fromkeys(TIMEOUTS, "0")
 
 #: What connecting raises, through SQLAlchemy or past it: the server is away, starting, full, or does not know us (yet).
@@ -54,7 +56,13 @@ def make_metadata(schema: str) -> MetaData:
 
 def _server_settings(application: str, schema: str, more: Mapping[str, str]) -> dict[str, str]:
     # public has pgvector's type and operators
-    return {"application_name": application, "search_path": f"{schema}, public", "timezone": "UTC", **more}
+    return {
+        "application_name": application,
+        "search_path": f"{schema}, public",
+        "timezone": "UTC",
+        **KEEPALIVES,
+        **more,
+    }
 
 
 def _watch(engine: Engine) -> None:
@@ -75,7 +83,7 @@ def _watch(engine: Engine) -> None:
             raise DisconnectionError
         if idle_since is not None and time.monotonic() - idle_since > MAX_TRUST:
             try:
-                connection.run_async(lambda driver: driver.fetchrow(";"))
+                connection.run_async(lambda driver: driver.fetchrow(";", timeout=CONNECT_TIMEOUT))
             except CONNECTION_ERRORS as error:
                 raise DisconnectionError from error
 

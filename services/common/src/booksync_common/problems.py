@@ -44,8 +44,11 @@ _CODES = {
     503: "unavailable",
 }
 
-# PostgreSQL, appendix A: no connection, rolled back for others (a deadlock), full, ended; and lock_not_available
-_PASSING_STATES = ("08", "40", "53", "57", "55P03")
+# PostgreSQL, appendix A
+#: Rolled back for others, as in a deadlock, and lock_not_available.
+BUSY_STATES = ("40", "55P03")
+#: What may be over in a moment: these, no connection, full, and ended.
+PASSING_STATES = (*BUSY_STATES, "08", "53", "57")
 
 # attributes of asyncpg's errors
 _PLACES = ("table_name", "column_name", "constraint_name")
@@ -138,8 +141,10 @@ def from_database(error: DBAPIError) -> ProblemError:
     if isinstance(error, IntegrityError):
         return ProblemError(409, "conflict", "The request conflicts with what is stored.")
     state = str(getattr(error.orig, "sqlstate", None) or "")
+    if state.startswith(BUSY_STATES):
+        return unavailable("busy", "Others write the same at this moment.")
     lost = error.connection_invalidated or isinstance(error, (InterfaceError, OperationalError))
-    if lost or state.startswith(_PASSING_STATES):
+    if lost or state.startswith(PASSING_STATES):
         return unavailable("database_unavailable", "The database does not answer at the moment.")
     return internal()
 

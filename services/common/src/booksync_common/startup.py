@@ -19,6 +19,7 @@ from booksync_common.failures import FatalError
 from booksync_common.inspection import find_shared_database
 from booksync_common.migrations import Migrations, State, migrate
 from booksync_common.parts import Part
+from booksync_common.problems import PASSING_STATES
 
 logger = logging.getLogger(__name__)
 
@@ -214,8 +215,8 @@ def describe(error: BaseException) -> str:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Tell whether the same might work in a moment: the server is away, restarting or full (PostgreSQL, appendix A)."""
+    """Tell whether the same might work in a moment: the server is away, restarting, full or busy."""
     if isinstance(error, (OSError, asyncio.TimeoutError)) or getattr(error, "connection_invalidated", False):
         return True
     state = getattr(find_cause(error), "sqlstate", None)
-    return str(state or "").startswith(("08", "40", "53", "57"))
+    return str(state or "").startswith(PASSING_STATES)

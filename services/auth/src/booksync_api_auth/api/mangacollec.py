@@ -136,10 +136,13 @@ async def get_link(caller: Caller, links: LinksOf) -> LinkAnswer:
 @router.put(
     "/mangacollec/link",
     summary="Link the profile",
-    responses=describe_errors({**TOKEN, **MANGACOLLEC_PASSWORD, 409: "mangacollec_already_linked"}),
+    responses=describe_errors({**TOKEN, **MANGACOLLEC_PASSWORD, 409: "mangacollec_already_linked, password_missing"}),
 )
 async def put_link(body: AccountBody, caller: Caller, links: LinksOf, origin: OriginOf) -> LinkAnswer:
-    """Have Mangacollec check the password, and keep its tokens, encrypted. An account belongs to one profile."""
+    """Have Mangacollec check the password, and keep its tokens, encrypted. An account belongs to one profile.
+
+    A profile without a password here stays with its account, which is what it signs in by.
+    """
     credential = await links.link(caller.user.id, body.email, body.password.get_secret_value(), origin=origin)
     return show_link(credential, links.state(credential))
 

@@ -43,9 +43,10 @@ async def list_sessions(caller: Caller, session: Session) -> list[SessionAnswer]
 )
 async def revoke_session(session_id: UUID, caller: Caller, session: Session, origin: OriginOf) -> Response:
     """End one of the caller's sessions."""
+    # first the profile's row, which the event refers to: whoever changes the profile locks in this order, too
+    await Events(session).add("session_revoked", user_id=caller.user.id, origin=origin)
     if not await Sessions(session).revoke(session_id, user_id=caller.user.id, reason="revoked"):
         raise ProblemError(404, "session_not_found", "There is no such session.")
-    await Events(session).add("session_revoked", user_id=caller.user.id, origin=origin)
     return Response(status_code=204)
 
 

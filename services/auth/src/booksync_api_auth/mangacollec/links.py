@@ -5,6 +5,7 @@ refreshes for all who ask; between replicas the row is locked meanwhile. The tur
 connection to the database, so that a slow site holds one connection, not the pool.
 """
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from booksync_api_auth.keys import Keys, KeysOf
 from booksync_api_auth.mangacollec import problems
 from booksync_api_auth.mangacollec.answers import Account, TokenAnswer
-from booksync_api_auth.mangacollec.conversation import Conversation
+from booksync_api_auth.mangacollec.conversation import DEADLINE, Conversation
 from booksync_api_auth.mangacollec.models import AccessToken, SignedIn
 from booksync_api_auth.mangacollec.part import Mangacollec, MangacollecOf
 from booksync_api_auth.models import Credential, Origin
@@ -65,15 +66,13 @@ class Links:
         except problems.BadCredentialsError:
             raise problems.invalid_credentials() from None
         except ProblemError:
-            await self._give_back(account, origin)
+            async with self._database.session() as session:
+                await RateLimits(session).undo(account, origin.address)
             raise
-        await self._give_back(account, origin)
-        kept = password if self._keeps_passwords else None
-        return SignedIn(account=found, email=email, tokens=tokens, password=kept)
-
-    async def _give_back(self, account: str, origin: Origin) -> None:
         async with self._database.session() as session:
             await RateLimits(session).give_back(account, origin.address)
+        kept = password if self._keeps_passwords else None
+        return SignedIn(account=found, email=email, tokens=tokens, password=kept)
 
     async def store(self, session: AsyncSession, user_id: UUID, signed_in: SignedIn) -> AccessToken:
         """Keep what a sign-in has brought."""
@@ -96,10 +95,14 @@ class Links:
     async def link(self, user_id: UUID, email: str, password: str, *, origin: Origin) -> Credential:
         """Link a profile to an account, in place of the one that it may have had.
 
-        :raises ProblemError: 409 mangacollec_already_linked, and what `sign_in` raises.
+        :raises ProblemError: 409 mangacollec_already_linked; 409 password_missing, as a profile without a password is
+            whose account it is; and what `sign_in` raises.
         """
         signed_in = await self.sign_in(email, password, origin=origin)
         async with self._database.session() as session:
+            current = await Users(session).lock(user_id)
+            if current is not None and current.is_of_another_account(signed_in.account.id):
+                raise problems.password_missing()
             await Users(session).update(user_id, {"id_mangacollec": signed_in.account.id})
             await self.store(session, user_id, signed_in)
             await Events(session).add("mangacollec_linked", user_id=user_id, origin=origin)
@@ -177,7 +180,17 @@ class Links:
         return await self.store(session, user_id, signed_in)
 
     async def _fetch(self, conversation: Conversation, credential: Credential) -> TokenAnswer | None:
-        """Get new tokens by the refresh token, or else by the password, if it is kept; None when neither is taken."""
+        """Get new tokens by the refresh token, or else by the password, if it is kept; None when neither is taken.
+
+        Both have the time of one answer together, as the row is locked meanwhile.
+        """
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await self._fetch_by_either(conversation, credential)
+        except TimeoutError:
+            raise problems.timed_out() from None
+
+    async def _fetch_by_either(self, conversation: Conversation, credential: Credential) -> TokenAnswer | None:
         refresh_token, password = self._open(credential.refresh_token_enc), self._open(credential.password_enc)
         if refresh_token is not None:
             try:

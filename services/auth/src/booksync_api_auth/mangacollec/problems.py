@@ -39,6 +39,12 @@ def not_linked() -> ProblemError:
     return ProblemError(404, "mangacollec_not_linked", "This profile is not linked to a Mangacollec account.")
 
 
+def password_missing() -> ProblemError:
+    """Make the answer for a profile that is only told by its account, and would lose it."""
+    detail = "Give the profile a password first: without one, its Mangacollec account is what shows whose it is."
+    return ProblemError(409, "password_missing", detail)
+
+
 def relink_required() -> ProblemError:
     """Make the answer for a link that Mangacollec, or a changed key of ours, has ended."""
     detail = "The link to Mangacollec has ended: enter the Mangacollec password again."

@@ -13,6 +13,7 @@ from booksync_api_auth.names import adapt_username
 from booksync_api_auth.refusals import account_disabled, registration_closed
 from booksync_api_auth.registering import NewProfile, Registration, RegistrationOf, Rule
 from booksync_api_auth.repositories.events import Events
+from booksync_api_auth.repositories.housekeeping import purge
 from booksync_api_auth.repositories.users import Users
 from booksync_common.database import Database, DatabaseOf
 
@@ -44,12 +45,13 @@ class MangacollecSignIn:
             user = await Users(session).lock_by_mangacollec(signed_in.account.id)
             if user is None:
                 user = await self._register(session, signed_in, rule=rule, origin=origin)
-            elif not user.is_active:
-                raise account_disabled()
-            else:
+            elif user.is_active:
                 await self._links.store(session, user.id, signed_in)
-            await Events(session).add("mangacollec_login", user_id=user.id, origin=origin)
-            return await self._issuer.begin(session, user, device_name=device_name, origin=origin)
+            await Events(session).add("mangacollec_login", user_id=user.id, origin=origin, success=user.is_active)
+            await purge(session)
+            if user.is_active:
+                return await self._issuer.begin(session, user, device_name=device_name, origin=origin)
+        raise account_disabled()  # after the commit of what was noted
 
     async def _register(self, session: AsyncSession, signed_in: SignedIn, *, rule: Rule | None, origin: Origin) -> User:
         if rule is None:

@@ -2,12 +2,11 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from booksync_api_auth.mangacollec.problems import not_linked
+from booksync_api_auth.mangacollec.problems import not_linked, password_missing
 from booksync_api_auth.models import Origin, User
 from booksync_api_auth.repositories.credentials import Credentials
 from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.users import Users
-from booksync_common.problems import ProblemError
 
 
 async def unlink(session: AsyncSession, user: User, *, origin: Origin) -> None:
@@ -19,6 +18,6 @@ async def unlink(session: AsyncSession, user: User, *, origin: Origin) -> None:
     if current is None or not await Credentials(session).delete(user.id):
         raise not_linked()
     if not current.has_password:
-        raise ProblemError(409, "password_missing", "Give the profile a password first, or nobody can sign in to it.")
+        raise password_missing()
     await Users(session).update(user.id, {"id_mangacollec": None})
     await Events(session).add("mangacollec_unlinked", user_id=user.id, origin=origin)

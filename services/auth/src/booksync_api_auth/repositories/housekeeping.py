@@ -1,4 +1,4 @@
-"""Drop what nobody asks for any more; done at sign-ins, which are rare enough and never stop."""
+"""Drop what nobody asks for any more; done at sign-ins, also those that fail, as they are what makes it."""
 
 from datetime import timedelta
 

@@ -71,9 +71,17 @@ class RateLimits:
 
         First the address, as when a try is counted: two that lock the same rows in another order end in a deadlock.
         """
-        where = (RATE_LIMITS.c.key == f"address {make_address_key(address)}", _COUNT > 0)
-        await self._session.execute(update(RATE_LIMITS).where(*where).values(count=_COUNT - 1))
+        await self._give_back(f"address {make_address_key(address)}")
         await self._session.execute(delete(RATE_LIMITS).where(RATE_LIMITS.c.key == make_account_key(account, address)))
+
+    async def undo(self, account: str, address: str | None) -> None:
+        """Take a try back that nobody has judged; the failures before it stay counted."""
+        await self._give_back(f"address {make_address_key(address)}")
+        await self._give_back(make_account_key(account, address))
+
+    async def _give_back(self, key: str) -> None:
+        values = {"count": _COUNT - 1, "blocked_until": null()}
+        await self._session.execute(update(RATE_LIMITS).where(RATE_LIMITS.c.key == key, _COUNT > 0).values(values))
 
     async def purge(self) -> None:
         """Drop what is over, and nobody is counting in."""
