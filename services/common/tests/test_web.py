@@ -52,8 +52,9 @@ async def test_documentation_is_dark_where_the_system_is(serving: Serving) -> No
     assert f"html.{name} .swagger-ui" in (await serving.client.get("/docs/swagger-ui.css")).text
 
 
-async def test_documentation_needs_nothing_from_elsewhere(serving: Serving) -> None:
-    page = await serving.client.get("/docs")
+@pytest.mark.parametrize("root", ["", "/api/v1"])
+async def test_documentation_needs_nothing_from_elsewhere(serving: Serving, root: str) -> None:
+    page = await serving.client.get(f"{root}/docs")
     addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text) + re.findall(r"url: '([^']+)'", page.text)
     assert len(addresses) == 4
     assert not [address for address in addresses if "//" in address]
@@ -64,6 +65,13 @@ async def test_documentation_needs_nothing_from_elsewhere(serving: Serving) -> N
     script = await serving.client.get(str(page.url.join(scripts[0])))
     assert script.headers["content-type"].startswith("text/javascript")
     assert "SwaggerUIBundle" in script.text
+
+
+async def test_state_is_under_both_roots(serving: Serving) -> None:
+    for path in ("/health", "/health/live", "/health/ready"):
+        answer, other = await serving.client.get(path), await serving.client.get(f"/api/v1{path}")
+        assert (answer.status_code, answer.json()["status"]) == (other.status_code, other.json()["status"])
+    assert not [path for path in (await serving.client.get("/openapi.json")).json()["paths"] if path.startswith("/api")]
 
 
 @pytest.mark.parametrize("name", ["redoc.standalone.js", "..%2Fcore.py", "nothing"])

@@ -19,6 +19,9 @@ from booksync_common.startup import Startup, end_process, freeze_memory
 
 _OPTIONS = inspect.signature(FastAPI.add_api_route).parameters.keys()
 
+#: The root of what has a version.
+VERSIONED = "/api/v1"
+
 logger = logging.getLogger(__name__)
 
 
@@ -102,14 +105,20 @@ def create_app[S: ServiceSettings](
     app.add_middleware(StartingMiddleware, startup=startup)
     app.add_middleware(RequestMiddleware, metrics=figures)
 
+    state = health.make_router(name=service.distribution, version=service.version, health=checkup)
     routers = [
         *service.routers,  # first, as they are asked most
-        health.make_router(name=service.distribution, version=service.version, health=checkup),
+        state,
         metrics.make_router(figures),
         documentation.make_router(title=service.title, openapi_url="openapi.json"),
     ]
     for router in routers:
         add_routes(app, router)
+    # some clients ask for these where everything else is
+    versioned = APIRouter(prefix=VERSIONED, include_in_schema=False)
+    versioned.include_router(state)
+    versioned.include_router(documentation.make_router(title=service.title, openapi_url="../../openapi.json"))
+    add_routes(app, versioned)
     return app
 
 

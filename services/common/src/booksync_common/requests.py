@@ -20,7 +20,7 @@ failures = logging.getLogger(__name__)
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 #: Addresses that answer during start-up.
-ALWAYS_OPEN = re.compile(r"/health(/.*)?|/metrics|/docs(/.*)?|/openapi\.json")
+ALWAYS_OPEN = re.compile(r"(/api/v1)?/(health|docs)(/.*)?|/metrics|/openapi\.json")
 
 #: An answer that does not set these itself gets them.
 SECURITY_HEADERS = {
@@ -84,7 +84,9 @@ class RequestMiddleware:
         route = getattr(scope.get("route"), "path", None)
         self._metrics.observe(method=scope["method"], route=route, status=status, seconds=seconds)
         client = scope.get("client")
-        is_routine = status == 200 and (scope["path"] == "/metrics" or scope["path"].startswith("/health"))
+        is_routine = status == 200 and (
+            scope["path"] == "/metrics" or scope["path"].startswith(("/health", "/api/v1/health"))
+        )
         logger.log(
             logging.DEBUG if is_routine else logging.INFO,
             "%s %s %s",
