@@ -194,19 +194,34 @@ async def test_option_that_is_misspelt_is_no_option(api: Api) -> None:
     assert (await api.get(f"{VOLUMES}/stats"))["volumes"] == 0
 
 
+IMPATIENT = replace(SERVICE, server_settings={"idle_in_transaction_session_timeout": "200ms"})
+
+
+async def pause_in_the_middle() -> AsyncIterator[bytes]:
+    """Yield a file, and for longer than the impatient service waits nothing of it."""
+    yield b"volume_id,nb_pages\n"
+    yield f"{ONE},1\n".encode() * MAX_ITEMS  # which begins to write
+    await asyncio.sleep(1)
+    yield f"{TWO},2\n".encode()
+
+
 @pytest.mark.parametrize("options", [{"atomic": True}, {"dry_run": True}])
 async def test_upload_that_pauses_in_its_transaction(data_url: URL, options: Mapping[str, Any]) -> None:
-    impatient = replace(SERVICE, server_settings={"idle_in_transaction_session_timeout": "200ms"})
-
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"volume_id,nb_pages\n"
-        yield f"{ONE},1\n".encode() * MAX_ITEMS  # which begins to write
-        await asyncio.sleep(1)
-        yield f"{TWO},2\n".encode()
-
-    async with run_api(data_url, impatient) as api:
+    async with run_api(data_url, IMPATIENT) as api:
         await empty(api.url)
-        assert (await api.upload(pieces(), **options)).json()["counts"] == {"created": 2, "unchanged": MAX_ITEMS - 1}
+        answer = await api.upload(pause_in_the_middle(), **options)
+        assert answer.json()["counts"] == {"created": 2, "unchanged": MAX_ITEMS - 1}
+
+
+@pytest.mark.parametrize("options", [{}, {"atomic": True}])
+async def test_upload_that_pauses_gets_its_first_answer_again(data_url: URL, options: Mapping[str, Any]) -> None:
+    headers = {**MACHINE, "Idempotency-Key": "file"}
+    async with run_api(data_url, IMPATIENT) as api:
+        await empty(api.url)
+        done = await api.upload(pause_in_the_middle(), headers=headers, **options)
+        again = await api.upload(pause_in_the_middle(), headers=headers, **options)
+        assert (again.status_code, again.content) == (200, done.content)
+        assert again.headers["idempotent-replayed"] == "true"
 
 
 async def test_upload_in_small_pieces(api: Api) -> None:
