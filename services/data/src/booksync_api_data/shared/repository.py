@@ -30,16 +30,16 @@ _UPSERT = build_upsert(
     VOLUME_EXTRA,
     WRITTEN,
     created_at="CASE WHEN stored.deleted_at IS NULL THEN stored.created_at ELSE now() END",
-    returning="volume_id, version, deleted_at",
+    returning="volume_id, version, deleted_at, updated_at",
 )
 _WRITE = text(f"""
     WITH {_UPSERT}, told AS (
-        INSERT INTO data.changes (volume_id, feed, transaction_id, kind, version)
+        INSERT INTO data.changes (volume_id, feed, transaction_id, kind, version, updated_at)
         SELECT volume_id, {FEED}, (pg_current_xact_id()::text)::bigint,
-            CASE WHEN deleted_at IS NULL THEN 'upsert' ELSE 'delete' END, version
+            CASE WHEN deleted_at IS NULL THEN 'upsert' ELSE 'delete' END, version, updated_at
         FROM written
         ON CONFLICT (volume_id) DO UPDATE SET feed = excluded.feed, transaction_id = excluded.transaction_id,
-            sequence = DEFAULT, kind = excluded.kind, version = excluded.version, updated_at = now()
+            sequence = DEFAULT, kind = excluded.kind, version = excluded.version, updated_at = excluded.updated_at
     )
     SELECT volume_id, version FROM written
 """)  # noqa: S608 - of constants
