@@ -130,6 +130,12 @@ async def test_issues_name_line_and_column(api: Api) -> None:
     ]
 
 
+async def test_a_text_that_is_too_long_is_wrong_with_its_item_alone(api: Api) -> None:
+    answer = (await api.upload(f"volume_id,extra_info\n{ONE},one\n{TWO},{'x' * 900_000}\n{THREE},three\n")).json()
+    assert answer["counts"] == {"created": 2, "invalid": 1}
+    assert [(issue["line"], issue["column"]) for issue in answer["issues"]] == [(3, "extra_info")]
+
+
 async def test_import_leaves_locked_fields_and_says_so(api: Api) -> None:
     await api.put(uuid.UUID(ONE), nb_pages=1, locked_fields=["nb_pages"])
     answer = (await api.upload(f"volume_id,nb_pages,length\n{ONE},2,18\n")).json()
