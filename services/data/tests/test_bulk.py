@@ -14,6 +14,7 @@ from booksync_api_data.shared.models import NOTHING
 from booksync_api_data.shared.repository import VolumeRepository
 from booksync_api_data.writes import Item, write_one
 from booksync_common.database import Database
+from booksync_common.problems import MAX_ERRORS
 from booksync_data_testing.api import MACHINE, MINE, VOLUMES, Api
 from booksync_service_testing.server import IS_WAITING, execute
 from booksync_service_testing.serving import wait_for
@@ -57,6 +58,20 @@ async def test_atomic_writes_nothing_when_an_item_is_wrong(api: Api) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "batch_invalid")
     assert [error["location"] for error in answer.json()["errors"]] == [["body", "items", 2, "volume_id"]]
     assert await count(api) == 0
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+async def test_a_batch_that_is_all_wrong_has_a_short_answer(api: Api, atomic: bool) -> None:
+    (good,) = make_items(1)
+    wrong = [{"volume_id": str(uuid.uuid4()), **{f"x{number}": 1 for number in range(30)}} for _ in range(10)]
+    answer = (await api.bulk(*wrong, good, atomic=atomic)).json()
+    if atomic:
+        assert answer["detail"] == "Nothing was written: 10 of 11 items are not valid."
+        assert len(answer["errors"]) == MAX_ERRORS
+        return
+    assert answer["counts"] == {"invalid": 10, "created": 1}
+    assert [result["status"] for result in answer["items"]] == ["invalid"] * 10 + ["created"]
+    assert [len(result["errors"]) for result in answer["items"]] == [30, 30, 30, 10] + [0] * 7
 
 
 async def test_dry_run_says_what_would_be_and_writes_nothing(api: Api) -> None:

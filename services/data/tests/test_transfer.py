@@ -140,6 +140,7 @@ async def test_import_leaves_locked_fields_and_says_so(api: Api) -> None:
     await api.put(uuid.UUID(ONE), nb_pages=1, locked_fields=["nb_pages"])
     answer = (await api.upload(f"volume_id,nb_pages,length\n{ONE},2,18\n")).json()
     assert answer["locked"] == [{"line": 2, "volume_id": ONE, "skipped_fields": ["nb_pages"]}]
+    assert answer["locked_count"] == 1
     stored = await api.get(f"{VOLUMES}/{ONE}")
     assert (stored["nb_pages"], stored["length"]) == (1, "18")
 
@@ -179,6 +180,7 @@ async def test_answer_stays_short(api: Api) -> None:
     locked = f"{ONE},1\n" * (MAX_TOLD + 10)
     answer = (await api.upload(f"volume_id,nb_pages\n{wrong}{locked}")).json()
     assert answer["counts"] == {"invalid": MAX_TOLD + 10, "unchanged": MAX_TOLD + 10}
+    assert answer["locked_count"] == MAX_TOLD + 10
     assert (len(answer["issues"]), len(answer["locked"])) == (MAX_TOLD, MAX_TOLD)
 
 
