@@ -48,10 +48,12 @@ _WRITE = text(f"""
 SHOWN: Sequence[ColumnElement[Any]] = [VOLUME_EXTRA.c[name] for name in VolumeExtra.model_fields]
 IS_THERE = VOLUME_EXTRA.c.deleted_at.is_(None)
 
-_FIND = text(f"""
+#: The volumes that clients see; the ids are to be put in.
+FIND = f"""
     SELECT {", ".join(VolumeExtra.model_fields)} FROM data.volume_extra
-    WHERE volume_id = ANY(CAST(:ids AS uuid[])) AND deleted_at IS NULL
-""")  # noqa: S608 - of constants
+    WHERE volume_id = ANY({{}}) AND deleted_at IS NULL
+"""  # noqa: S608 - of constants
+_FIND = text(FIND.format("CAST(:ids AS uuid[])"))
 # in the order of the ids, so that two batches do not wait for each other
 _LOCK = text(f"""
     SELECT volume_id, version, deleted_at, {", ".join(_FACTS)} FROM data.volume_extra
