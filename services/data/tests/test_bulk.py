@@ -85,6 +85,16 @@ async def test_dry_run_says_what_would_be_and_writes_nothing(api: Api) -> None:
     assert tried == done | {"dry_run": True}
 
 
+@pytest.mark.parametrize("address", [VOLUMES, MINE])
+async def test_an_option_in_the_address_is_refused(api: Api, address: str) -> None:
+    """Where it would be ignored, somebody who wants to try would write."""
+    headers = api.sign_in(role="admin")
+    content = {"items": [{"volume_id": str(uuid.uuid4())}]}
+    answer = await api.client.post(f"{address}/bulk", params={"dry_run": "true"}, json=content, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["location"]) == (422, ["query", "dry_run"])
+    assert (await api.get(address, headers))["items"] == []
+
+
 async def test_a_thousand_at_most(api: Api) -> None:
     items = make_items(1001)
     assert (await api.bulk(*items)).status_code == 422

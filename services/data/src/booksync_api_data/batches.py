@@ -32,6 +32,12 @@ class Batch[T](BaseModel):
     dry_run: bool = Field(default=False, description="Write nothing at all, and say what would have been written.")
 
 
+class NoOptions(BaseModel):
+    """The address of a batch has no options: with `?dry_run=true` there, it would write."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class ItemResult(BaseModel):
     """What became of an item."""
 
