@@ -31,7 +31,8 @@ volumes = st.fixed_dictionaries(
         "height": texts,
         "width": texts,
         "weight": texts | st.sampled_from(["0,3 kg", "300 g"]),
-        "extra_info": texts | st.sampled_from(["=1+1", "'=1", "''+x", '@"a";b', "a\r\nb", "-", "\ufeff"]),
+        "extra_info": texts
+        | st.sampled_from(["=1+1", "'=1", "''+x", '@"a";b', "a\r\nb", "-", "\ufeff", "x;=1", "x;'\t'=1", "x\n-1"]),
         "source": texts,
         "locked_fields": st.lists(st.sampled_from(["nb_pages", "weight"]), unique=True),
     }
