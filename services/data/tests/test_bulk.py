@@ -14,6 +14,7 @@ from booksync_api_data.shared.models import NOTHING
 from booksync_api_data.shared.repository import VolumeRepository
 from booksync_api_data.writes import Item, write_one
 from booksync_common.database import Database
+from booksync_common.problems import MAX_ERRORS
 from booksync_data_testing.api import MACHINE, MINE, VOLUMES, Api
 from booksync_service_testing.server import IS_WAITING, execute
 from booksync_service_testing.serving import wait_for
@@ -59,6 +60,20 @@ async def test_atomic_writes_nothing_when_an_item_is_wrong(api: Api) -> None:
     assert await count(api) == 0
 
 
+@pytest.mark.parametrize("atomic", [False, True])
+async def test_a_batch_that_is_all_wrong_has_a_short_answer(api: Api, atomic: bool) -> None:
+    (good,) = make_items(1)
+    wrong = [{"volume_id": str(uuid.uuid4()), **{f"x{number}": 1 for number in range(30)}} for _ in range(10)]
+    answer = (await api.bulk(*wrong, good, atomic=atomic)).json()
+    if atomic:
+        assert answer["detail"] == "Nothing was written: 10 of 11 items are not valid."
+        assert len(answer["errors"]) == MAX_ERRORS
+        return
+    assert answer["counts"] == {"invalid": 10, "created": 1}
+    assert [result["status"] for result in answer["items"]] == ["invalid"] * 10 + ["created"]
+    assert [len(result["errors"]) for result in answer["items"]] == [30, 30, 30, 10] + [0] * 7
+
+
 async def test_dry_run_says_what_would_be_and_writes_nothing(api: Api) -> None:
     volume = await api.put(nb_pages=1)
     items = [{"volume_id": volume["volume_id"], "nb_pages": 2}, *make_items(2)]
@@ -68,6 +83,16 @@ async def test_dry_run_says_what_would_be_and_writes_nothing(api: Api) -> None:
     assert [item["volume_id"] for item in (await api.get(f"{VOLUMES}/changes"))["items"]] == [volume["volume_id"]]
     done = (await api.bulk(*items)).json()
     assert tried == done | {"dry_run": True}
+
+
+@pytest.mark.parametrize("address", [VOLUMES, MINE])
+async def test_an_option_in_the_address_is_refused(api: Api, address: str) -> None:
+    """Where it would be ignored, somebody who wants to try would write."""
+    headers = api.sign_in(role="admin")
+    content = {"items": [{"volume_id": str(uuid.uuid4())}]}
+    answer = await api.client.post(f"{address}/bulk", params={"dry_run": "true"}, json=content, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["location"]) == (422, ["query", "dry_run"])
+    assert (await api.get(address, headers))["items"] == []
 
 
 async def test_a_thousand_at_most(api: Api) -> None:

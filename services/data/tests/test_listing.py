@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from booksync_api_data.cursors import build_cursor, parse_cursor
+from booksync_api_data.cursors import MAX_LENGTH, build_cursor, parse_cursor
 from booksync_common.problems import ProblemError
 from booksync_data_testing.api import MACHINE, VOLUMES, Api
 
@@ -75,9 +75,10 @@ async def test_a_cursor_that_somebody_made_is_refused(api: Api) -> None:
     await fill(api, {"nb_pages": 1}, {"nb_pages": 2})
     cursor = (await api.get(VOLUMES, limit=1))["next_cursor"]
     changed = ["A" + cursor[1:], cursor[:-1], cursor + "A", cursor + "=", cursor + "%0A", "", "é", "AAAA", cursor[::-1]]
-    for value in changed:
-        answer = await api.client.get(VOLUMES, params={"cursor": value}, headers=api.sign_in())
-        assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid"), value
+    for value in [*changed, "A" * (MAX_LENGTH + 1)]:
+        for address, name in ((VOLUMES, "cursor"), (f"{VOLUMES}/changes", "since")):
+            answer = await api.client.get(address, params={name: value}, headers=api.sign_in())
+            assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid"), (address, value)
 
 
 @given(st.tuples(st.none() | st.integers(), st.uuids()), st.text(), st.data())

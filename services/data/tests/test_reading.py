@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -108,11 +109,13 @@ def test_ndjson_comes_back_however_it_is_cut(items: list[Any], end: str, is_ende
     assert read_values(text, "application/x-ndjson", cuts=cuts) == items
 
 
-@given(st.text())
+@given(st.text() | st.text("'=+-@;\t\r\na"))
 def test_every_cell_comes_back_and_none_is_a_formula(text: str) -> None:
     cell = escape_cell(text)
     assert restore_cell(cell) == text
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    # nor is a part of it, where semicolons or tabs are between cells
+    assert not any(part.startswith(("=", "+", "-", "@")) for part in re.split(r"[;\t\r\n]", cell))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Files of any length go in and out in little memory, and one that breaks off leaves nothing half done."""
 
 import asyncio
+import logging
+import socket
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,11 +13,14 @@ import httpx
 import pytest
 from sqlalchemy.engine import URL
 
+from booksync_api_data.transfer import exporting
+from booksync_common.database import Database
 from booksync_data_testing.api import MACHINE, SECRET, VOLUMES, Api, empty
 from booksync_service_testing.fake_auth import run_fake_auth
+from booksync_service_testing.loopback import serve_on_loopback
 from booksync_service_testing.processes import Running, start
 from booksync_service_testing.server import execute, render
-from booksync_service_testing.serving import PATIENCE
+from booksync_service_testing.serving import PATIENCE, wait_for
 
 MIB = 1024 * 1024
 LONG = 200 * MIB
@@ -137,3 +142,45 @@ async def test_a_client_that_goes_away_ends_the_query(data_url: URL, running_api
         # and the connection is good for others
         assert (await client.get(f"{VOLUMES}/stats", headers=user)).json()["volumes"] == 2000
         assert [line for line in running.log() if line["level"] in ("error", "critical")] == []
+
+
+async def test_a_client_that_stops_reading_ends_the_query(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It gets no end of its answer, and others the connection."""
+    monkeypatch.setattr(exporting, "PAUSE", 0.5)
+    await api.upload(make_rows(2000, text="x" * 10_000))
+    caplog.clear()
+    database: Database = api.serving.app.state.database
+    pool: Any = database.engine.pool
+    loop = asyncio.get_running_loop()
+    async with serve_on_loopback(api.serving.app) as address:
+        with socket.socket() as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, ("127.0.0.1", int(address.rpartition(":")[2])))
+            head = (
+                f"GET {VOLUMES}/export HTTP/1.1\r\nHost: x\r\nAuthorization: {api.sign_in()['Authorization']}\r\n\r\n"
+            )
+            await loop.sock_sendall(client, head.encode())
+            assert (await loop.sock_recv(client, 100)).startswith(b"HTTP/1.1 200 ")
+            assert (pool.checkedout(), await execute(api.url, OPEN)) == (1, 1)
+            await wait_for(lambda: pool.checkedout() == 0)
+            assert await execute(api.url, OPEN) == 0
+            tail = b""
+            while chunk := await loop.sock_recv(client, MIB):
+                tail = (tail + chunk)[-5:]
+            assert tail != b"0\r\n\r\n"
+    assert len([record for record in caplog.records if record.levelno > logging.INFO]) == 1
+
+
+async def test_an_export_goes_out_in_small_pieces() -> None:
+    """A client that is slow takes one of them in time, where a whole chunk would be long on its way."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"head"
+        yield bytes(range(256)) * (exporting.PIECE // 100)
+
+    response = await exporting.ExportResponse.start(chunks(), kind="csv", name="x")
+    sent = [bytes(piece) async for piece in response.body_iterator]  # type: ignore[arg-type]  # bytes alone
+    assert b"".join(sent) == b"head" + bytes(range(256)) * (exporting.PIECE // 100)
+    assert max(map(len, sent)) == exporting.PIECE

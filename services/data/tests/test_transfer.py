@@ -31,7 +31,8 @@ volumes = st.fixed_dictionaries(
         "height": texts,
         "width": texts,
         "weight": texts | st.sampled_from(["0,3 kg", "300 g"]),
-        "extra_info": texts | st.sampled_from(["=1+1", "'=1", "''+x", '@"a";b', "a\r\nb", "-", "\ufeff"]),
+        "extra_info": texts
+        | st.sampled_from(["=1+1", "'=1", "''+x", '@"a";b', "a\r\nb", "-", "\ufeff", "x;=1", "x;'\t'=1", "x\n-1"]),
         "source": texts,
         "locked_fields": st.lists(st.sampled_from(["nb_pages", "weight"]), unique=True),
     }
@@ -130,10 +131,17 @@ async def test_issues_name_line_and_column(api: Api) -> None:
     ]
 
 
+async def test_a_text_that_is_too_long_is_wrong_with_its_item_alone(api: Api) -> None:
+    answer = (await api.upload(f"volume_id,extra_info\n{ONE},one\n{TWO},{'x' * 900_000}\n{THREE},three\n")).json()
+    assert answer["counts"] == {"created": 2, "invalid": 1}
+    assert [(issue["line"], issue["column"]) for issue in answer["issues"]] == [(3, "extra_info")]
+
+
 async def test_import_leaves_locked_fields_and_says_so(api: Api) -> None:
     await api.put(uuid.UUID(ONE), nb_pages=1, locked_fields=["nb_pages"])
     answer = (await api.upload(f"volume_id,nb_pages,length\n{ONE},2,18\n")).json()
     assert answer["locked"] == [{"line": 2, "volume_id": ONE, "skipped_fields": ["nb_pages"]}]
+    assert answer["locked_count"] == 1
     stored = await api.get(f"{VOLUMES}/{ONE}")
     assert (stored["nb_pages"], stored["length"]) == (1, "18")
 
@@ -173,6 +181,7 @@ async def test_answer_stays_short(api: Api) -> None:
     locked = f"{ONE},1\n" * (MAX_TOLD + 10)
     answer = (await api.upload(f"volume_id,nb_pages\n{wrong}{locked}")).json()
     assert answer["counts"] == {"invalid": MAX_TOLD + 10, "unchanged": MAX_TOLD + 10}
+    assert answer["locked_count"] == MAX_TOLD + 10
     assert (len(answer["issues"]), len(answer["locked"])) == (MAX_TOLD, MAX_TOLD)
 
 
@@ -194,19 +203,34 @@ async def test_option_that_is_misspelt_is_no_option(api: Api) -> None:
     assert (await api.get(f"{VOLUMES}/stats"))["volumes"] == 0
 
 
+IMPATIENT = replace(SERVICE, server_settings={"idle_in_transaction_session_timeout": "200ms"})
+
+
+async def pause_in_the_middle() -> AsyncIterator[bytes]:
+    """Yield a file, and for longer than the impatient service waits nothing of it."""
+    yield b"volume_id,nb_pages\n"
+    yield f"{ONE},1\n".encode() * MAX_ITEMS  # which begins to write
+    await asyncio.sleep(1)
+    yield f"{TWO},2\n".encode()
+
+
 @pytest.mark.parametrize("options", [{"atomic": True}, {"dry_run": True}])
 async def test_upload_that_pauses_in_its_transaction(data_url: URL, options: Mapping[str, Any]) -> None:
-    impatient = replace(SERVICE, server_settings={"idle_in_transaction_session_timeout": "200ms"})
-
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"volume_id,nb_pages\n"
-        yield f"{ONE},1\n".encode() * MAX_ITEMS  # which begins to write
-        await asyncio.sleep(1)
-        yield f"{TWO},2\n".encode()
-
-    async with run_api(data_url, impatient) as api:
+    async with run_api(data_url, IMPATIENT) as api:
         await empty(api.url)
-        assert (await api.upload(pieces(), **options)).json()["counts"] == {"created": 2, "unchanged": MAX_ITEMS - 1}
+        answer = await api.upload(pause_in_the_middle(), **options)
+        assert answer.json()["counts"] == {"created": 2, "unchanged": MAX_ITEMS - 1}
+
+
+@pytest.mark.parametrize("options", [{}, {"atomic": True}])
+async def test_upload_that_pauses_gets_its_first_answer_again(data_url: URL, options: Mapping[str, Any]) -> None:
+    headers = {**MACHINE, "Idempotency-Key": "file"}
+    async with run_api(data_url, IMPATIENT) as api:
+        await empty(api.url)
+        done = await api.upload(pause_in_the_middle(), headers=headers, **options)
+        again = await api.upload(pause_in_the_middle(), headers=headers, **options)
+        assert (again.status_code, again.content) == (200, done.content)
+        assert again.headers["idempotent-replayed"] == "true"
 
 
 async def test_upload_in_small_pieces(api: Api) -> None:

@@ -8,9 +8,15 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
+from booksync_api_data.conditions import Precondition
+from booksync_api_data.personal.repository import PersonalRepository
 from booksync_api_data.shared import lookups
-from booksync_data_testing.api import MACHINE, VOLUMES, Api
+from booksync_api_data.shared.repository import VolumeRepository
+from booksync_api_data.writes import Item, Repository, write_one
+from booksync_common.database import Database
+from booksync_data_testing.api import MACHINE, MINE, VOLUMES, Api
 
 FACTS: dict[str, Any] = {
     "object_id": "object-1",
@@ -244,3 +250,27 @@ async def test_a_connection_that_ends_in_the_middle_is_503_and_made_anew(
         answer = await api.client.get(address, headers=user)
         assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
     assert (await api.client.get(address, headers=user)).json() == volume
+
+
+@pytest.mark.parametrize(("address", "is_deleted"), [(VOLUMES, False), (VOLUMES, True), (MINE, False), (MINE, True)])
+async def test_what_is_written_last_has_the_last_time(api: Api, address: str, is_deleted: bool) -> None:
+    """Another transaction began before, and writes after."""
+    volume_id, user_id = uuid.uuid4(), uuid.uuid4()
+    user = api.sign_in(user_id=user_id)
+    writer = MACHINE if address == VOLUMES else user
+    database: Database = api.serving.app.state.database
+    async with database.session() as early:
+        await early.execute(select(func.now()))
+        before = (await api.client.put(f"{address}/{volume_id}", json={}, headers=writer)).json()
+        if is_deleted:
+            await api.client.delete(f"{address}/{volume_id}", headers=writer)
+        shared = address == VOLUMES
+        repository: Repository = VolumeRepository(early) if shared else PersonalRepository(early, user_id)
+        fact = {"nb_pages": 1} if shared else {"rating": 1}
+        await write_one(repository, Item(volume_id, {**repository.nothing, **fact}), Precondition())
+    after = await api.get(f"{address}/{volume_id}", user)
+    assert datetime.fromisoformat(after["updated_at"]) > datetime.fromisoformat(before["updated_at"])
+    if shared:
+        await api.wait_for_feed()
+        (change,) = (await api.get(f"{VOLUMES}/changes"))["items"]
+        assert change["changed_at"] == after["updated_at"]

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from booksync_api_data.merging import Mode, Status
 from booksync_api_data.writes import Item, Repository, write_many
 from booksync_common.problem_schema import FieldProblem
-from booksync_common.problems import ProblemError, from_validation
+from booksync_common.problems import MAX_ERRORS, ProblemError, from_validation
 
 MAX_ITEMS = 1000
 
@@ -32,6 +32,12 @@ class Batch[T](BaseModel):
     dry_run: bool = Field(default=False, description="Write nothing at all, and say what would have been written.")
 
 
+class NoOptions(BaseModel):
+    """The address of a batch has no options: with `?dry_run=true` there, it would write."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class ItemResult(BaseModel):
     """What became of an item."""
 
@@ -40,7 +46,9 @@ class ItemResult(BaseModel):
     status: Status | Literal["invalid"]
     version: int | None = None
     skipped_fields: tuple[str, ...] = Field(default=(), description="Locked, so left as they are.")
-    errors: tuple[FieldProblem, ...] = ()
+    errors: tuple[FieldProblem, ...] = Field(
+        default=(), description=f"Of all the items of a batch, the first {MAX_ERRORS} are told."
+    )
 
 
 class BatchResult(BaseModel):
@@ -66,11 +74,13 @@ def check_items(model: type[BaseModel], raw: Iterable[Any]) -> Checked:
     """
     items: dict[int, Item] = {}
     refused: dict[int, ItemResult] = {}
+    left = MAX_ERRORS  # each item could have as many
     for position, value in enumerate(raw):
         try:
             items[position] = build_item(model.model_validate(value))
         except ValidationError as error:
-            errors = describe(error, ["body", "items", position])
+            errors = describe(error, ["body", "items", position])[:left]
+            left -= len(errors)
             refused[position] = ItemResult(position=position, status="invalid", errors=errors)
     return Checked(items, refused)
 

@@ -8,6 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from booksync_common.fields import check_text
 
+#: PostgreSQL's integer ends there.
+MAX_INTEGER = 2**31 - 1
+
 
 def clean_text(value: str) -> str | None:
     """Take the space round a text away; nothing left is no text, so that CSV can say it too.

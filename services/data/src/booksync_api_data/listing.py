@@ -11,15 +11,14 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from booksync_api_data.cursors import MAX_LENGTH, build_cursor, parse_cursor
+from booksync_api_data.cursors import build_cursor, parse_cursor
 from booksync_common.fields import Instant
 
 Limit = Annotated[int, Field(ge=1, le=500)]
-Cursor = Annotated[str, StringConstraints(max_length=MAX_LENGTH)]
 
 _Integer = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 #: How a place in a list is written, by the type of the column by which the list is sorted.
@@ -45,7 +44,7 @@ class PageQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: Limit = 100
-    cursor: Cursor | None = Field(default=None, description="`next_cursor` of the page before.")
+    cursor: str | None = Field(default=None, description="`next_cursor` of the page before.")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ It takes an array a column (`unnest`), so that a batch costs one round trip and 
 
 A row carries the version that it is to have. One that was there is written only over the version before; one that was
 not may have come meanwhile, and is then left alone and not among the answers, so that the caller plans again.
+
+`updated_at` is the time of the write. That of the transaction's beginning may be before what another has written
+meanwhile, and a client that asks for what is newer than that would not get it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,10 +47,10 @@ def build_upsert(table: Table, names: Sequence[str], *, created_at: str, returni
             SELECT * FROM unnest({", ".join(f"CAST(:{column.name} AS {_array_type(column)})" for column in columns)})
                 AS given ({", ".join(names)})
         ), written AS (
-            INSERT INTO {table.fullname} AS stored ({", ".join(names)})
-            SELECT {", ".join(map(_value, columns))} FROM given
+            INSERT INTO {table.fullname} AS stored ({", ".join(names)}, updated_at)
+            SELECT {", ".join(map(_value, columns))}, clock_timestamp() FROM given
             ON CONFLICT ({", ".join(keys)}) DO UPDATE SET
-                {", ".join(sets)}, created_at = {created_at}, updated_at = now()
+                {", ".join(sets)}, created_at = {created_at}, updated_at = clock_timestamp()
             WHERE stored.version = excluded.version - 1
             RETURNING {returning}
         )"""  # noqa: S608 - of constants

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from booksync_api_data.conditions import build_etag
-from booksync_api_data.fields import Text50, Text200, Text5000, sort_unique
+from booksync_api_data.fields import MAX_INTEGER, Text50, Text200, Text5000, sort_unique
 
 FactName = Literal[
     "price_cents", "currency", "purchased_on", "store", "condition", "location", "notes", "rating", "tags"
@@ -17,8 +17,6 @@ FACTS: Sequence[FactName] = get_args(FactName)
 
 #: What a user has said of a volume of which nothing was said.
 NOTHING: Mapping[str, Any] = {**dict.fromkeys(FACTS), "tags": []}
-
-MAX_INTEGER = 2**31 - 1
 
 # without commas, which are between tags in a query and in a cell of CSV
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=r"^[^,\x00-\x1f]+$")]

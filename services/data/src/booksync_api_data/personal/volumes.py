@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from booksync_api_data.batches import Batch, BatchResult, write_batch
+from booksync_api_data.batches import Batch, BatchResult, NoOptions, write_batch
 from booksync_api_data.conditions import IfChanged, IfMatch, Precondition, build_headers
 from booksync_api_data.idempotency import MayRepeat
 from booksync_api_data.listing import Page, fetch_page
@@ -45,7 +45,13 @@ async def list_volumes(user: User, reader: Reader, query: Annotated[PersonalQuer
     response_model=BatchResult,
     responses=describe_errors({422: "batch_invalid, idempotency_key_reused, validation_failed"}),
 )
-async def write_volumes(user: User, session: Session, batch: Batch[PersonalVolumeIn], once: MayRepeat) -> Response:
+async def write_volumes(
+    user: User,
+    session: Session,
+    batch: Batch[PersonalVolumeIn],
+    once: MayRepeat,
+    _options: Annotated[NoOptions, Query()],
+) -> Response:
     """Write volumes, with a result for each."""
     repository = PersonalRepository(session, user.user_id)
     caller = f"user:{user.user_id}"

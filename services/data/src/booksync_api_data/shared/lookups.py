@@ -9,12 +9,10 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from booksync_api_data.shared.models import VolumeExtra
+from booksync_api_data.shared.repository import FIND
 from booksync_common.database import Database
 
-_FIND = f"""
-    SELECT {", ".join(VolumeExtra.model_fields)} FROM data.volume_extra
-    WHERE volume_id = ANY($1) AND deleted_at IS NULL
-"""  # noqa: S608 - of constants
+_FIND = FIND.format("$1")
 _VOLUMES = TypeAdapter(list[VolumeExtra])
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from booksync_api_data.fields import Text20, Text50, Text20000, sort_unique
+from booksync_api_data.fields import MAX_INTEGER, Text20, Text50, Text20000, sort_unique
 from booksync_api_data.merging import LOCKS
 
 #: What is known about a volume, each of which may be locked.
@@ -16,9 +16,6 @@ FIELDS: Sequence[FieldName] = get_args(FieldName)
 
 #: What is known of a volume of which nothing is.
 NOTHING: Mapping[str, Any] = {**dict.fromkeys(FIELDS), LOCKS: []}
-
-#: Of pages; PostgreSQL's integer ends there.
-MAX_INTEGER = 2**31 - 1
 
 LockedFields = Annotated[
     list[FieldName],

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from booksync_api_data.conditions import IfChanged, build_etag, build_headers
-from booksync_api_data.listing import Cursor, Limit, Page, fetch_page
+from booksync_api_data.listing import Limit, Page, fetch_page
 from booksync_api_data.shared.changes import Changes, read_changes
 from booksync_api_data.shared.lookups import find_volumes
 from booksync_api_data.shared.models import Lookup, LookupIn, VolumeExtra, VolumeFacts
@@ -59,9 +59,7 @@ async def get_stats(_user: User, reader: Reader) -> VolumeStats:
 async def list_changes(
     _user: User,
     reader: Reader,
-    since: Annotated[
-        Cursor | None, Query(description="`next` of the last answer; left out, from the beginning.")
-    ] = None,
+    since: Annotated[str | None, Query(description="`next` of the last answer; left out, from the beginning.")] = None,
     limit: Annotated[Limit, Query()] = 100,
 ) -> Changes:
     """List volumes by their last change, deletions too, for a client that keeps a copy."""

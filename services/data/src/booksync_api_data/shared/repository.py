@@ -30,16 +30,16 @@ _UPSERT = build_upsert(
     VOLUME_EXTRA,
     WRITTEN,
     created_at="CASE WHEN stored.deleted_at IS NULL THEN stored.created_at ELSE now() END",
-    returning="volume_id, version, deleted_at",
+    returning="volume_id, version, deleted_at, updated_at",
 )
 _WRITE = text(f"""
     WITH {_UPSERT}, told AS (
-        INSERT INTO data.changes (volume_id, feed, transaction_id, kind, version)
+        INSERT INTO data.changes (volume_id, feed, transaction_id, kind, version, updated_at)
         SELECT volume_id, {FEED}, (pg_current_xact_id()::text)::bigint,
-            CASE WHEN deleted_at IS NULL THEN 'upsert' ELSE 'delete' END, version
+            CASE WHEN deleted_at IS NULL THEN 'upsert' ELSE 'delete' END, version, updated_at
         FROM written
         ON CONFLICT (volume_id) DO UPDATE SET feed = excluded.feed, transaction_id = excluded.transaction_id,
-            sequence = DEFAULT, kind = excluded.kind, version = excluded.version, updated_at = now()
+            sequence = DEFAULT, kind = excluded.kind, version = excluded.version, updated_at = excluded.updated_at
     )
     SELECT volume_id, version FROM written
 """)  # noqa: S608 - of constants
@@ -48,10 +48,12 @@ _WRITE = text(f"""
 SHOWN: Sequence[ColumnElement[Any]] = [VOLUME_EXTRA.c[name] for name in VolumeExtra.model_fields]
 IS_THERE = VOLUME_EXTRA.c.deleted_at.is_(None)
 
-_FIND = text(f"""
+#: The volumes that clients see; the ids are to be put in.
+FIND = f"""
     SELECT {", ".join(VolumeExtra.model_fields)} FROM data.volume_extra
-    WHERE volume_id = ANY(CAST(:ids AS uuid[])) AND deleted_at IS NULL
-""")  # noqa: S608 - of constants
+    WHERE volume_id = ANY({{}}) AND deleted_at IS NULL
+"""  # noqa: S608 - of constants
+_FIND = text(FIND.format("CAST(:ids AS uuid[])"))
 # in the order of the ids, so that two batches do not wait for each other
 _LOCK = text(f"""
     SELECT volume_id, version, deleted_at, {", ".join(_FACTS)} FROM data.volume_extra

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from booksync_api_data.batches import Batch, BatchResult, write_batch
+from booksync_api_data.batches import Batch, BatchResult, NoOptions, write_batch
 from booksync_api_data.conditions import IfMatch, Precondition, build_etag, build_headers
 from booksync_api_data.idempotency import MayRepeat
 from booksync_api_data.shared.models import FactsIn, VolumeExtra, VolumeIn
@@ -36,7 +36,13 @@ _BODY = {"content": {media_type: {"schema": {"type": "string"}} for media_type i
         {422: "batch_invalid, idempotency_key_reused, validation_failed", 503: "writes_disabled"}
     ),
 )
-async def write_volumes(writer: Writer, session: Session, batch: Batch[VolumeIn], once: MayRepeat) -> Response:
+async def write_volumes(
+    writer: Writer,
+    session: Session,
+    batch: Batch[VolumeIn],
+    once: MayRepeat,
+    _options: Annotated[NoOptions, Query()],
+) -> Response:
     """Write volumes, with a result for each; locked fields stay as they are."""
     return await once.do(session, writer, lambda: write_batch(session, VolumeRepository(session), batch, VolumeIn))
 

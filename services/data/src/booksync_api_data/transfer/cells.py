@@ -2,6 +2,9 @@
 
 A text that a spreadsheet would take for a formula gets an apostrophe before it, as people write it there. So does one
 that has the apostrophe already, so that every text comes back as it was.
+
+A spreadsheet that takes semicolons or tabs for what is between cells, as French ones do, sees no quotation marks round
+ours: what is behind those, or on a line of its own, is a cell there, and gets its apostrophe too.
 """
 
 import re
@@ -12,18 +15,19 @@ from typing import Any
 #: Between the elements of a list; no element has it.
 COMMA = ","
 
-_ESCAPED = re.compile(r"'*[=+\-@\t\r]")
-_RESTORED = re.compile(r"'+[=+\-@\t\r]")
+_CELL = r"(?:^|(?<=[;\t\r\n]))"  # where one may begin
+_ESCAPED = re.compile(rf"{_CELL}(?='*[=+\-@\t\r])")
+_RESTORED = re.compile(rf"{_CELL}'(?='*[=+\-@\t\r])")
 
 
 def escape_cell(text: str) -> str:
     """Make a text one that no spreadsheet runs."""
-    return f"'{text}" if _ESCAPED.match(text) else text
+    return _ESCAPED.sub("'", text)
 
 
 def restore_cell(cell: str) -> str:
     """Return the text that was escaped."""
-    return cell[1:] if _RESTORED.match(cell) else cell
+    return _RESTORED.sub("", cell)
 
 
 def build_cell(value: Any) -> str:

@@ -12,6 +12,9 @@ from booksync_api_data.transfer.located import MAX_ITEM, Issue, Located, unreada
 
 DELIMITERS = (",", ";", "\t")
 
+# of the whole process; what is too long for its column is wrong with one item alone
+csv.field_size_limit(MAX_ITEM)
+
 
 class CsvReader:
     """Reads items, by the names in the first line; an empty cell says nothing."""

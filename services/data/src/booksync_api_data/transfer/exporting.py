@@ -1,21 +1,24 @@
 """Exports: rows that stream from a cursor of the database to the client, some hundreds at a time.
 
-A client that is slow slows the cursor down, as nothing is fetched ahead; one that goes away ends it.
+A client that is slow slows the cursor down, as nothing is fetched ahead; one that goes away, or stops reading, ends it.
 """
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import Row, Select
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from booksync_api_data.transfer.cells import build_row
+from booksync_common.body_limit import PAUSE
 from booksync_common.database import Database
 
 ExportFormat = Literal["csv", "json", "ndjson"]
@@ -27,6 +30,9 @@ MEDIA_TYPES: Mapping[ExportFormat, str] = {
 
 #: Rows that are fetched and sent at a time.
 CHUNK = 200
+
+#: Bytes that are sent at a time, so that a client that is slow is not taken for one that has stopped.
+PIECE = 64 * 1024
 
 Rows = Sequence[Row[Any]]
 
@@ -69,7 +75,6 @@ async def stream_rows(database: Database, statement: Select[Any], renderer: Rend
 
     :raises ProblemError: 503, at the first step, when the database cannot be reached.
     """
-    # a client that stops reading is disconnected by the time-out of idle transactions
     async with database.session() as session:
         result = await session.stream(statement, execution_options={"yield_per": CHUNK})
         yield renderer.head
@@ -96,12 +101,23 @@ class ExportResponse(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
+
+        async def send_in_time(message: Message) -> None:
+            # the server waits for ever, and a connection of the pool with it
+            try:
+                async with asyncio.timeout(PAUSE):
+                    await send(message)
+            except TimeoutError:
+                raise ClientDisconnect from None
+
         async with aclosing(self.body_iterator):  # type: ignore[type-var]  # a generator, as started
-            await super().__call__(scope, receive, send)
+            with suppress(ClientDisconnect):  # the server closes what is not complete, and says so in its log
+                await super().__call__(scope, receive, send_in_time)
 
 
 async def _continue(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async with aclosing(chunks):  # type: ignore[type-var]  # a generator
         yield first
         async for chunk in chunks:
-            yield chunk
+            for begin in range(0, len(chunk), PIECE):
+                yield chunk[begin : begin + PIECE]

@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -56,7 +54,10 @@ class ImportResult(BaseModel):
     dry_run: bool
     counts: dict[str, int]
     issues: list[Issue] = Field(description=f"The first {MAX_TOLD} that are wrong; `counts.invalid` says how many are.")
-    locked: list[Locked] = Field(description=f"The first {MAX_TOLD} of which locked fields were left as they are.")
+    locked: list[Locked] = Field(
+        description=f"The first {MAX_TOLD} of which locked fields stayed as they are; `locked_count` says how many did."
+    )
+    locked_count: int
 
 
 @dataclass
@@ -68,13 +69,14 @@ class Import:
     counts: Counter[str] = field(default_factory=Counter)
     issues: list[Issue] = field(default_factory=list)
     locked: list[Locked] = field(default_factory=list)
+    locked_count: int = 0
 
     @property
     def is_one_transaction(self) -> bool:
         """Whether all of it is; a dry run sees what it would have written before."""
         return self.options.atomic or self.options.dry_run
 
-    async def run(self, items: AsyncIterator[Located], session: AsyncSession | None = None) -> Self:
+    async def run(self, items: AsyncIterator[Located], session: AsyncSession | None = None) -> None:
         """Write all items.
 
         :param session: for an import that is one transaction.
@@ -95,11 +97,16 @@ class Import:
             detail = f"Nothing was written: {self.counts['invalid']} items are not valid."
             errors = [{"location": _locate(issue), **issue.model_dump()} for issue in self.issues]
             raise ProblemError(422, "import_invalid", detail, errors=errors)
-        return self
 
     def build_result(self) -> ImportResult:
         """Return what became of it."""
-        return ImportResult(dry_run=self.options.dry_run, counts=self.counts, issues=self.issues, locked=self.locked)
+        return ImportResult(
+            dry_run=self.options.dry_run,
+            counts=self.counts,
+            issues=self.issues,
+            locked=self.locked,
+            locked_count=self.locked_count,
+        )
 
     def _check(self, located: Located) -> Item | None:
         issue = located.issue
@@ -121,12 +128,13 @@ class Import:
         async with self._begin(session) as current:
             outcomes = await write_many(VolumeRepository(current), [item for _, item in items], self.options.mode)
         self.counts.update(outcome.plan.status for outcome in outcomes)
-        told = (
+        locked = [
             Locked(line=line, volume_id=item.volume_id, skipped_fields=list(outcome.plan.skipped_fields))
             for (line, item), outcome in zip(items, outcomes, strict=True)
             if outcome.plan.skipped_fields
-        )
-        self.locked.extend(islice(told, MAX_TOLD - len(self.locked)))
+        ]
+        self.locked_count += len(locked)
+        self.locked += locked[: MAX_TOLD - len(self.locked)]
 
     @asynccontextmanager
     async def _begin(self, session: AsyncSession | None) -> AsyncIterator[AsyncSession]:

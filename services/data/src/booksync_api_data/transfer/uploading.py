@@ -59,9 +59,8 @@ async def import_body(
     items = read_items(body.chunks(), reader)
     try:
         async with database.session() as session:
-            if (answered := await once.find(session, caller)) is not None:
-                return answered.repeat(once.hash(await body.finish()))
-            if work.is_one_transaction:
+            answered = await once.find(session, caller)
+            if answered is None and work.is_one_transaction:
                 await session.execute(_WAIT_FOR_CLIENT)
                 async with session.begin_nested() as savepoint:
                     await work.run(items, session)
@@ -69,6 +68,8 @@ async def import_body(
                         await savepoint.rollback()
                 return await _answer(work, once, session, caller, once.hash(await body.finish()))
             await session.rollback()  # the claim, which would stand in nobody's way until the end
+        if answered is not None:
+            return answered.repeat(once.hash(await body.finish()))
         await work.run(items)
         request_hash = once.hash(await body.finish())
         async with database.session() as session:
