@@ -87,7 +87,6 @@ async def predict(
 async def list_predictions(
     user_id: UUID,
     user: User,
-    settings: Settings,
     reader: Reader,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=MAX_LENGTH)] = None,
@@ -98,7 +97,6 @@ async def list_predictions(
         reader,
         _require_self(user, user_id),
         adult=user.certify_adult,
-        model=settings.model_name,
         after=after,
         limit=limit + 1,
     )
@@ -118,7 +116,8 @@ async def list_predictions(
 async def give_feedback(prediction_id: UUID, body: Feedback, user: User, session: Session) -> Past:
     """Note it."""
     owner = None if user.is_admin else user.user_id
-    row = await history.give_feedback(session, prediction_id, owner, body.model_dump(exclude_none=True))
+    values = body.model_dump(exclude_none=True)
+    row = await history.give_feedback(session, prediction_id, owner, values, adult=user.certify_adult)
     if row is None:
         raise ProblemError(404, "prediction_not_found", "There is no such suggestion of yours.")
     return read_past(row)
