@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from booksync_prediction_testing.service import V1, House, open_house
+from booksync_service_testing.server import execute
 
 SEA: dict[str, Any] = {"synopsis": "une mer, un phare, une tempête, des marins", "kinds": ["Drame"]}
 
@@ -133,6 +134,15 @@ async def test_what_is_for_adults_is_unknown_like_what_is_not_there(work: Work) 
     assert (await predict(work.house, work.house.sign_in(certify_adult=True), pile))["unknown"] == 1
 
 
+async def test_series_that_a_request_names_hides_no_flag_of_the_one_that_is_known(work: Work) -> None:
+    await work.fill()
+    body = {"pile": [{"id": str(work.volume), "series_id": str(uuid4()), "number": 1}]}
+    answer = await work.house.client.post("/predict", json=body, headers=work.house.sign_in())
+    assert (answer.status_code, answer.json()["code"]) == (404, "empty_pile")
+    answer = await work.house.client.post("/predict", json=body, headers=work.house.sign_in(certify_adult=True))
+    assert answer.json()["suggested_volume_id"] == str(work.volume)
+
+
 async def test_history_leaves_out_what_turns_out_to_be_for_adults(work: Work) -> None:
     await work.fill()
     await work.put_series(adult=False)
@@ -148,3 +158,32 @@ async def test_history_leaves_out_what_turns_out_to_be_for_adults(work: Work) ->
     await work.put_series()
     assert await list_ids(user) == []
     assert await list_ids(work.house.sign_in(role="admin", certify_adult=True)) == [made["prediction_id"]]
+
+
+async def test_history_leaves_out_what_only_another_models_rows_say_is_for_adults(work: Work) -> None:
+    await work.fill()
+    await work.put_series(adult=False)
+    user = work.house.sign_in()
+    await predict(work.house, user, [work.volume])
+    await work.put_series()
+    await execute(work.house.url, "UPDATE prediction.embeddings SET model = 'older'")
+    try:
+        address = f"/predictions/{work.house.user_id(user)}"
+        assert (await work.house.client.get(address, headers=user)).json()["items"] == []
+    finally:
+        await execute(work.house.url, "DELETE FROM prediction.embeddings")
+
+
+async def test_feedback_shows_nothing_that_the_history_leaves_out(work: Work) -> None:
+    await work.fill()
+    await work.put_series(adult=False)
+    user = work.house.sign_in()
+    made = await predict(work.house, user, [work.volume])
+    await work.put_series()
+    address = f"/predictions/{made['prediction_id']}/feedback"
+    for headers in (user, work.house.sign_in(role="admin")):
+        answer = await work.house.client.patch(address, json={"status": "read"}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "prediction_not_found")
+    admin = work.house.sign_in(role="admin", certify_adult=True)
+    answer = await work.house.client.patch(address, json={"rating": 1}, headers=admin)
+    assert (answer.status_code, answer.json()["status"]) == (200, "suggested")

@@ -2,22 +2,27 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from booksync_api_prediction.collection import client
-from booksync_api_prediction.collection.parsing import parse_collection
+from booksync_api_prediction.collection import client, ingesting
+from booksync_api_prediction.collection.parsing import Collection, parse_collection
+from booksync_common.problems import unavailable
 from booksync_prediction_testing.mangacollec import FakeCollection, FakeMangacollec, run_fake_mangacollec
 from booksync_prediction_testing.service import House, open_house
-from booksync_service_testing.serving import wait_for
+from booksync_service_testing.serving import PATIENCE, wait_for
+
+FOR_EVER = 3600.0  # s
 
 
 @asynccontextmanager
@@ -118,9 +123,157 @@ async def test_hang_is_not_waited_for_in_turn() -> None:
         site.seconds = 0.3
         await asyncio.gather(*(ask(house, user, 502) for _ in range(5)))
         assert site.questions == 1
-        # and it is asked again by who comes later
+        # nor is it asked by who comes a moment later
+        await ask(house, user, 502)
+        assert site.questions == 1
+        house.serving.app.state.parts["collections"]._rests_until = 0
         await ask(house, user, 502)
         assert site.questions == 2
+
+
+async def test_hang_costs_a_moment_where_an_older_collection_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "TIMEOUT", None)
+    monkeypatch.setattr(client, "DEADLINE", FOR_EVER)
+    async with asyncio.timeout(PATIENCE), linked() as (house, site, user, collection):
+        collection.add_series("Les Farceurs", volumes=2)
+        await ask(house, user)
+        monkeypatch.setattr(client, "FRESH", 0)
+        site.seconds = FOR_EVER
+        await asyncio.gather(*(ask(house, user) for _ in range(5)))
+        await ask(house, user)
+        # one question for all of them, which goes on until the service ends
+        assert site.questions == 2
+        (fetch,) = house.serving.app.state.parts["collections"]._fetches.values()
+    assert fetch.cancelled()
+
+
+async def test_answer_that_comes_late_is_there_for_who_asks_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "PATIENCE", 0)
+    async with linked() as (house, site, user, collection):
+        collection.add_series("Les Farceurs", volumes=1)
+        await ask(house, user)
+        (other,) = collection.add_series("L'Adieu", volumes=1)
+        monkeypatch.setattr(client, "FRESH", 0)
+        site.seconds = 0.3
+        await ask(house, user)
+        fetches = house.serving.app.state.parts["collections"]._fetches
+        await wait_for(lambda: not fetches)
+        monkeypatch.setattr(client, "FRESH", 300)
+        assert (await ask(house, user))["suggested_volume_id"] == str(other)
+        assert site.questions == 2
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+async def test_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch, is_kept: bool) -> None:
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.05)
+
+    async with asyncio.timeout(PATIENCE), linked() as (house, site, user, collection):
+        collection.add_series("Les Farceurs", volumes=2)
+        if is_kept:
+            await ask(house, user)
+        monkeypatch.setattr(client, "FRESH", 0)
+        monkeypatch.setattr(client, "DEADLINE", 0.5)
+        site.misbehaviour = StreamingResponse(drip())
+        if is_kept:
+            await ask(house, user)
+            fetches = house.serving.app.state.parts["collections"]._fetches
+            await wait_for(lambda: not fetches)
+        else:
+            assert (await ask(house, user, 504))["code"] == "mangacollec_unavailable"
+
+
+async def test_site_that_asks_for_a_pause_has_it_from_everybody() -> None:
+    async with linked() as (house, site, user, _collection):
+        site.misbehaviour = Response("no", 429, {"Retry-After": "999999"})
+        other = house.sign_in()
+        house.auth.mangacollec[other["Authorization"].removeprefix("Bearer ")] = "access"
+        for somebody in (user, other):
+            assert (await ask(house, somebody, 502))["code"] == "mangacollec_unavailable"
+        assert site.questions == 1
+        rest = house.serving.app.state.parts["collections"]._rests_until - time.monotonic()
+        assert client.REST < rest <= client.MAX_REST
+
+
+async def test_refusal_of_one_is_none_of_others() -> None:
+    async with linked() as (house, site, user, collection):
+        collection.add_series("Les Farceurs", volumes=2)
+        other = house.sign_in()
+        house.auth.mangacollec[other["Authorization"].removeprefix("Bearer ")] = "unknown"
+        await ask(house, other, 502)
+        await ask(house, user)
+        assert site.questions == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120),
+        (" 7 ", 7),
+        ("Thu, 01 Jan 2026 00:02:00 GMT", 120),
+        ("Wed, 31 Dec 2025 00:00:00 GMT", 0),
+        ("soon", client.REST),
+        (None, client.REST),
+    ],
+)
+def test_pause_is_read_as_seconds_or_as_a_time(value: str | None, seconds: float) -> None:
+    assert client.read_pause(value, datetime(2026, 1, 1, tzinfo=UTC)) == seconds
+
+
+async def test_large_collection_is_embedded_part_by_part_with_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingesting, "LIMIT", 3)
+    async with linked() as (house, _site, user, collection):
+        collection.add_series("Les Farceurs", volumes=4, read=3)
+        # one without a title, which nobody can embed
+        collection.add_series("", volumes=1)
+        for number in range(1, 4):
+            await ask(house, user)
+
+            async def is_done(number: int = number) -> bool:
+                return await house.count("jobs", "status = 'done'") == min(number, 2)
+
+            await wait_for(is_done)
+        assert await house.count("embeddings") == 5
+
+        def fail(_collection: Collection) -> None:
+            raise AssertionError
+
+        # nobody looks again
+        monkeypatch.setattr(ingesting, "_find_entries", fail)
+        await ask(house, user)
+
+
+@pytest.mark.parametrize(("address", "status"), [("/predict", 404), ("/api/v1/recommendations", 200)])
+async def test_collection_is_embedded_whatever_is_asked_and_answered(address: str, status: int) -> None:
+    async with linked() as (house, _site, user, collection):
+        collection.add_series("Les Farceurs", volumes=2, read=2)
+        if address == "/predict":
+            answer = await house.client.post(address, json={}, headers=user)
+        else:
+            answer = await house.client.get(address, headers=user)
+        assert answer.status_code == status
+
+        async def is_done() -> bool:
+            return await house.count("jobs", "status = 'done'") == 1
+
+        await wait_for(is_done)
+        assert await house.count("embeddings") == 3
+
+
+async def test_prediction_is_not_lost_when_nothing_can_be_queued(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with linked() as (house, _site, user, collection):
+        collection.add_series("Les Farceurs", volumes=2)
+
+        async def refuse(*_arguments: object, **_values: object) -> None:
+            raise unavailable("database_unavailable", "Not now.")
+
+        monkeypatch.setattr(house.serving.app.state.parts["jobs"], "enqueue", refuse)
+        assert (await ask(house, user))["notices"] == ["not_embedded"]
+        assert "what is missing of a collection is not queued" in caplog.text
 
 
 async def test_adult_series_of_the_collection_is_hidden() -> None:

@@ -102,6 +102,50 @@ async def test_reindex_that_is_under_way_is_returned() -> None:
         assert await begin_reindex(house) != first
 
 
+async def test_reindex_that_does_not_prune_does_not_stand_for_one_that_does() -> None:
+    async with open_house() as house:
+        with house.encoder.held():
+            await begin_bulk(house, make_items(65))
+            plain, pruning = await begin_reindex(house), await begin_reindex(house, prune=True)
+            assert plain != pruning
+            # one that prunes does all that the other does
+            await house.client.delete(plain, headers=house.machine)
+            assert await begin_reindex(house) == await begin_reindex(house, prune=True) == pruning
+            await execute(
+                house.url,
+                "INSERT INTO prediction.embeddings"
+                " (kind, item_id, model, embedding, content_hash, text_version, embedded_at, title)"
+                " SELECT 'volume', item_id, 'older', embedding, 'x', 1, now(), title FROM prediction.embeddings",
+            )
+        assert (await house.wait_for_job(pruning))["status"] == "done"
+        assert await house.count("embeddings", "model = 'older'") == 0
+
+
+async def test_job_is_done_by_replicas_of_its_model() -> None:
+    async with make_database() as url:
+        await execute(url, "CREATE EXTENSION vector")
+        async with (
+            open_house(url, embedding_model="new") as new,
+            open_house(url, WordEncoder(), embedding_model="old") as old,
+        ):
+            with new.encoder.held():
+                first = await begin_bulk(new, make_items(65))
+                await wait_for(lambda: bool(new.encoder.threads))
+                second, pruning = await begin_bulk(new, make_items(65)), await begin_reindex(new, prune=True)
+                # younger than those that are not its own
+                assert await begin_reindex(old) != pruning
+                assert (await old.wait_for_job(await begin_bulk(old, make_items(65))))["status"] == "done"
+                for address in (second, pruning):
+                    answer = await old.client.get(address, headers=old.machine)
+                    assert answer.json()["status"] == "queued"
+            for address in (first, second, pruning):
+                assert (await new.wait_for_job(address))["status"] == "done"
+            assert await new.count("embeddings", "model = 'new'") == 195
+            # one from before jobs had a model is anybody's
+            before = await old.serving.app.state.parts["jobs"].enqueue(old.serving.app.state.database, "reindex")
+            assert (await old.wait_for_job(f"{V1}/jobs/{before['id']}"))["status"] == "done"
+
+
 async def test_cancel_ends_what_waits_at_once_and_what_runs_after_its_step() -> None:
     async with open_house() as house:
         with house.encoder.held():

@@ -9,6 +9,8 @@ import pytest
 import pytest_asyncio
 
 from booksync_api_prediction.cursors import write_cursor
+from booksync_api_prediction.predictions import history
+from booksync_api_prediction.predictions.outcomes import RECENT
 from booksync_prediction_testing.service import V1, House, open_house
 from booksync_service_testing.server import execute
 
@@ -271,6 +273,27 @@ async def test_feedback_is_its_owners(shelf: Shelf) -> None:
     assert empty.status_code == 422
     admin = await shelf.house.client.patch(address, json={"rating": 1}, headers=shelf.house.sign_in(role="admin"))
     assert (admin.json()["rating"], admin.json()["status"]) == (1, "suggested")
+
+
+async def test_what_was_read_or_dismissed_is_remembered_however_much_is_suggested_since(shelf: Shelf) -> None:
+    user = shelf.house.sign_in()
+    made = await shelf.ask(user, pile=shelf.funny[:1])
+    await give_feedback(shelf, user, made, status="read")
+    rated = await shelf.ask(user, pile=shelf.sad[:1])
+    await give_feedback(shelf, user, rated, rating=0)
+    await execute(
+        shelf.house.url,
+        "INSERT INTO prediction.recommendations (user_id, kind, item_id, created_at)"
+        f" SELECT '{shelf.house.user_id(user)}', 'prediction', gen_random_uuid(), now() + n * interval '1 ms'"
+        " FROM generate_series(1, 600) n",
+    )
+    answer = await shelf.ask(user, pile=[shelf.funny[0], shelf.sad[1], shelf.funny[1]])
+    assert answer["suggested_volume_id"] == str(shelf.funny[1])
+    assert "Vous avez lu le tome 1 : voici la suite." in answer["reasoning"]
+    async with shelf.house.serving.app.state.database.session() as session:
+        rows = await history.find_recent(session, shelf.house.user_id(user))
+    assert len(rows) == 2 + RECENT
+    assert {row["rating"] for row in rows} == {0, None}
 
 
 async def test_others_are_predicted_for_by_administrators_alone(shelf: Shelf) -> None:

@@ -1,16 +1,26 @@
 """Recommendations: new to the user, close to what was read, different from each other, and dismissed for good."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import RowMapping, select
 
+from booksync_api_prediction.recommendations import recommending, repository
 from booksync_api_prediction.recommendations.diversity import diversify
+from booksync_api_prediction.similarity.finding import find_nearest_series
+from booksync_api_prediction.tables import RECOMMENDATIONS
 from booksync_prediction_testing.mangacollec import FakeCollection, run_fake_mangacollec
 from booksync_prediction_testing.service import V1, House, open_house
+from booksync_service_testing.server import execute
+from booksync_service_testing.serving import wait_for
+
+COUNT_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 ADDRESS = f"{V1}/recommendations"
 
@@ -132,6 +142,85 @@ async def test_history_is_a_taste(library: Library) -> None:
     await library.house.client.patch(feedback, json={"status": "read"}, headers=user)
     answer = (await library.house.client.get(f"{ADDRESS}?limit=3&diversity=0", headers=user)).json()
     assert set(ids(answer)) == set(library.series["match"][1:])
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+async def test_long_series_leaves_room_for_others(is_read: bool) -> None:
+    async with open_house() as house:
+        library = Library(house)
+        await library.fill()
+        long = {"title": "Mer sans fin", "series_id": str(uuid4()), **THEMES["mer"]}
+        await house.put_all(
+            [{"kind": "volume", "id": str(uuid4()), "number": number, **long} for number in range(1, 251)]
+        )
+        read = [str(library.series["mer"][0])] if is_read else []
+        answer = await library.ask(house.sign_in(), read=read, limit=50)
+        # all but what was read, and what is for adults
+        assert answer["considered"] == len(answer["items"]) == 13 - len(read)
+
+
+async def test_what_is_deleted_meanwhile_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_house() as house:
+        library = Library(house)
+        await library.fill()
+        read, *others = library.series["mer"]
+        compare = repository.compare
+        deleted = iter([others[0], others[1]])
+
+        async def compare_late(*arguments: Any) -> Mapping[tuple[UUID, UUID], float]:
+            await execute(house.url, f"DELETE FROM prediction.embeddings WHERE item_id = '{next(deleted)}'")
+            return await compare(*arguments)
+
+        monkeypatch.setattr(repository, "compare", compare_late)
+        answer = await library.ask(house.sign_in(), read=[str(read)], limit=50)
+        assert next(deleted, None) is None
+        assert answer["considered"] == 10
+        assert set(ids(answer)) == {key for keys in library.series.values() for key in keys} - {read, *others[:2]}
+
+
+async def test_seed_that_is_deleted_meanwhile_has_no_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_house() as house:
+        library = Library(house)
+        await library.fill()
+        (read, *others), (gone, *_) = library.series["mer"], library.series["match"]
+
+        async def find_late(*arguments: Any, **values: Any) -> Sequence[RowMapping]:
+            await execute(house.url, f"DELETE FROM prediction.embeddings WHERE item_id = '{gone}'")
+            return await find_nearest_series(*arguments, **values)
+
+        monkeypatch.setattr(recommending, "find_nearest_series", find_late)
+        answer = await library.ask(house.sign_in(), read=[str(gone), str(read)], limit=3, diversity=0)
+        assert set(ids(answer)) == set(others)
+
+
+async def test_two_requests_that_store_the_same_wait_in_a_line() -> None:
+    async with open_house() as house:
+        database, user_id = house.serving.app.state.database, uuid4()
+        rows = [{"user_id": user_id, "item_id": key} for key in sorted(uuid4() for _ in range(3))]
+
+        async def store(rows: list[dict[str, UUID]]) -> None:
+            async with database.session() as session:
+                filled = dict.fromkeys(
+                    ("series_id", "title", "score", "similarity", "reasoning", "model", "threshold")
+                ) | {"request": {}}
+                await repository.store(session, [filled | row for row in rows])
+
+        async def are_waiting() -> bool:
+            return int(str(await execute(house.url, COUNT_WAITING))) == 2
+
+        await store(rows)
+        async with database.session() as session:
+            middle = RECOMMENDATIONS.c.item_id == rows[1]["item_id"]
+            await session.execute(select(RECOMMENDATIONS.c.id).where(middle).with_for_update())
+            storing = [asyncio.create_task(store(some)) for some in (rows, rows[::-1])]
+            await wait_for(are_waiting)
+        await asyncio.gather(*storing)
+
+
+async def test_as_many_ids_as_the_document_allows_are_read(library: Library) -> None:
+    numbers = [str(UUID(int=number)) for number in range(40_000)]
+    answer = await library.ask(library.house.sign_in(), owned=numbers[:20_000], read=numbers[20_000:])
+    assert answer["unknown"] == 40_000
 
 
 async def test_empty_library_is_said() -> None:

@@ -1,22 +1,24 @@
 """What is similar: nearest by text and facts, once a series, cut at a threshold that is told, nothing hidden shown."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import RowMapping, select, text
 
 from booksync_api_prediction.index import NAME, Indexing, find_state, measure_recall
 from booksync_api_prediction.languages import choose_language
+from booksync_api_prediction.similarity import repository
 from booksync_api_prediction.similarity.fusion import Facts, compare, fuse, merge
 from booksync_api_prediction.similarity.repository import SEARCH, Filter, find_nearest, make_mean
 from booksync_api_prediction.tables import EMBEDDINGS
+from booksync_common.problems import unavailable
 from booksync_prediction_testing.encoder import make_vector
 from booksync_prediction_testing.service import V1, House, open_house
 from booksync_service_testing.server import execute
@@ -177,6 +179,20 @@ async def test_several_items_and_those_that_are_unknown(library: Library) -> Non
     assert ids(answer)[0] == library.series["longue"]
 
 
+async def test_what_is_deleted_meanwhile_is_not_embedded(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = await library.house.put("series", title="Le Phare", synopsis=SEA)
+    find = repository.find_seeds
+
+    async def find_early(*arguments: Any, **values: Any) -> Sequence[RowMapping]:
+        rows = await find(*arguments, **values)
+        await execute(library.house.url, f"DELETE FROM prediction.embeddings WHERE item_id = '{gone}'")
+        return rows
+
+    monkeypatch.setattr(repository, "find_seeds", find_early)
+    answer = await library.house.client.get(f"{V1}/similar/series/{gone}", headers=library.house.sign_in())
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_embedded")
+
+
 async def test_wrong_questions_are_refused(library: Library) -> None:
     user = library.house.sign_in()
     questions: list[tuple[str, dict[str, Any], str]] = [
@@ -265,6 +281,25 @@ async def test_index_is_walked_past_all_that_a_filter_refuses() -> None:
             query = make_mean([await session.scalar(select(EMBEDDINGS.c.id).where(EMBEDDINGS.c.item_id == seed))])
             found = await find_nearest(session, query, Filter("all-MiniLM-L6-v2", adult=False), 4)
         assert {str(row["item_id"]) for row in found} == {str(seed), *(item["id"] for item in shown)}
+
+
+async def test_database_that_is_away_for_a_while_is_looked_at_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = library.house.serving.app.state.database
+    questions = 0
+
+    def refuse() -> NoReturn:
+        nonlocal questions
+        questions += 1
+        raise unavailable("database_unavailable", "Not now.")
+
+    monkeypatch.setattr(database, "reader", refuse)
+    indexing = Indexing(library.house.settings, library.house.serving.app.state.parts["jobs"], interval=0)
+    task = asyncio.create_task(indexing.attend(database))
+    await wait_for(lambda: questions > 1 or task.done())
+    assert not task.done()
+    task.cancel()
 
 
 async def test_half_made_index_is_made_again() -> None:

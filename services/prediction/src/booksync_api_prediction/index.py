@@ -13,7 +13,7 @@ from typing import Literal
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from booksync_api_prediction.jobs.runner import Handler, Run, Runner
+from booksync_api_prediction.jobs.runner import FAILURES, Handler, Run, Runner, is_passing
 from booksync_api_prediction.settings import PredictionSettings
 from booksync_api_prediction.similarity import repository
 from booksync_api_prediction.similarity.repository import Filter
@@ -80,10 +80,14 @@ class Indexing(Part):
     async def attend(self, database: Database) -> None:
         """Queue the job when it is time, until cancelled."""
         while True:
-            async with database.reader() as connection:
-                is_due = await find_state(connection) != "hnsw" and await self._has_enough(connection)
-            if is_due:
-                await self._runner.enqueue(database, JOB, once=True)
+            try:
+                async with database.reader() as connection:
+                    is_due = await find_state(connection) != "hnsw" and await self._has_enough(connection)
+                if is_due:
+                    await self._runner.enqueue(database, JOB, once=True)
+            except FAILURES as error:
+                if not is_passing(error):
+                    raise
             await asyncio.sleep(self._interval)
 
     async def _has_enough(self, connection: AsyncConnection) -> bool:

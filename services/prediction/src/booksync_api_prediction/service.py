@@ -44,7 +44,7 @@ def make_parts(settings: PredictionSettings, *, load: Load = load_encoder) -> Se
         "reindex": make_reindex_handler(settings, model),
         INDEX: make_index_handler(),
     }
-    runner = Runner(handlers)
+    runner = Runner(handlers, model=settings.model_name)
     return [
         model,
         Phrases(model),
@@ -77,7 +77,10 @@ SERVICE = Service(
     metadata=METADATA,
     # the fixed addresses before those with a name in them
     routers=[*both_roots(PREDICTIONS), RECOMMENDATIONS, SIMILARITY, FIGURES, JOBS, EMBEDDINGS, ME],
-    large_bodies={("POST", "/api/v1/embeddings/bulk"): 8 * 1024**2},  # 500 series with 16,000 characters each
+    large_bodies={
+        ("POST", "/api/v1/embeddings/bulk"): 8 * 1024**2,  # 500 series with 16,000 characters each
+        ("POST", "/api/v1/recommendations"): 2 * 1024**2,  # 40,000 ids
+    },
     parts=make_parts,
     server_settings=SEARCH,
     migration_options=make_migration_options,

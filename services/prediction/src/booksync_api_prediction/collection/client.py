@@ -1,7 +1,7 @@
 """Fetch a user's collection from Mangacollec, with a token that the Auth API hands out, and keep it for some minutes.
 
 Mangacollec is somebody else's, and slow: one request a user at a time, an answer is used again while it is fresh, and
-longer than that while no new one can be had.
+longer than that while no new one can be had; after a failure nobody asks for a while.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 import httpx
@@ -30,6 +32,13 @@ COLLECTION_PATH = "/v2/users/me/collection"
 FRESH = 300.0
 KEPT = 24 * 3600.0
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+#: Of a fetch as a whole: a site may send a byte now and then for ever.
+DEADLINE = 15.0
+#: For a newer collection, where an older one is kept.
+PATIENCE = 1.0
+#: After a failure, and at most where the site itself says how long.
+REST = 30.0
+MAX_REST = 3600.0
 
 #: Collections kept; a household has ten profiles.
 CAPACITY = 50
@@ -60,22 +69,26 @@ class Collections(Part):
         self._base_url = base_url.rstrip("/")
         self._client: httpx.AsyncClient | None = None
         self._known: OrderedDict[UUID, _Known] = OrderedDict()
-        self._locks: dict[UUID, asyncio.Lock] = {}
-        self._failed: dict[UUID, tuple[float, int]] = {}  # when (s, monotonic), and with which status
+        self._fetches: dict[UUID, asyncio.Task[Collection | None]] = {}
+        self._rests_until = 0.0  # s, monotonic
+        self._status = 502  # of its last failure
 
     async def start(self) -> None:
         """Make the client."""
         self._client = httpx.AsyncClient(timeout=TIMEOUT)
 
     async def stop(self) -> None:
-        """Close its connections."""
+        """End what is being fetched, and close the connections."""
+        fetches = list(self._fetches.values())
+        for fetch in fetches:
+            fetch.cancel()
+        await asyncio.gather(*fetches, return_exceptions=True)
         if self._client is not None:
             await self._client.aclose()
 
     def forget(self, user_id: UUID) -> None:
         """Drop what is kept of a user."""
         self._known.pop(user_id, None)
-        self._failed.pop(user_id, None)
 
     async def find(self, user_id: UUID, token: str) -> Collection | None:
         """Return a user's collection; None when the user has no link to Mangacollec.
@@ -83,39 +96,53 @@ class Collections(Part):
         :param token: the user's, of the Auth API.
         :raises ProblemError: 502 `mangacollec_unavailable` or 504, when it cannot be had, and none is kept.
         """
-        begun = time.monotonic()
-        lock = self._locks.setdefault(user_id, asyncio.Lock())
-        async with lock:
-            now = time.monotonic()
-            known = self._known.get(user_id)
-            if known is not None and now - known.asked < FRESH:
-                return known.collection
-            try:
-                collection = await self._fetch_unless_failed(user_id, token, begun)
-            except ProblemError as problem:
-                if known is None or now - known.asked > KEPT:
-                    raise
-                logger.warning("an older collection is used: %s", problem.detail)
-                return known.collection
-            if collection is None:
-                self.forget(user_id)
-                return None
-            self._known[user_id] = _Known(collection, now)
-            self._known.move_to_end(user_id)
-            while len(self._known) > CAPACITY:
-                self._known.popitem(last=False)
-            return collection
-
-    async def _fetch_unless_failed(self, user_id: UUID, token: str, begun: float) -> Collection | None:
-        """Fetch, unless that has failed for another request since this one began: a hang is not waited for in turn."""
-        failed_at, status = self._failed.get(user_id, (-math.inf, 0))
-        if failed_at >= begun:
-            raise _unavailable(status)
+        known = self._known.get(user_id)
+        age = math.inf if known is None else time.monotonic() - known.asked
+        if known is not None and age < FRESH:
+            return known.collection
+        fetch = self._fetches.get(user_id) or self._begin(user_id, token)
         try:
-            return await self._fetch(token)
-        except ProblemError as problem:
-            self._failed[user_id] = time.monotonic(), problem.status
-            raise
+            async with asyncio.timeout(PATIENCE if age < KEPT else None):
+                # who does not wait for it any more leaves it to those who ask next
+                return await asyncio.shield(fetch)
+        except (ProblemError, TimeoutError) as error:
+            if known is None or age >= KEPT:
+                raise
+            logger.warning("an older collection is used: %s", str(error) or "a new one takes long")
+            return known.collection
+
+    def _begin(self, user_id: UUID, token: str) -> asyncio.Task[Collection | None]:
+        """Begin to fetch, for all requests of a user that want it meanwhile."""
+        fetch = self._fetches[user_id] = asyncio.create_task(self._renew(user_id, token))
+        # looked at, for the case that nobody waits for it any more
+        fetch.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+        return fetch
+
+    async def _renew(self, user_id: UUID, token: str) -> Collection | None:
+        asked = time.monotonic()
+        try:
+            if asked < self._rests_until:
+                raise _unavailable(self._status)
+            async with asyncio.timeout(DEADLINE):
+                collection = await self._fetch(token)
+        except TimeoutError as error:
+            raise self._rest(504) from error
+        finally:
+            del self._fetches[user_id]
+        if collection is None:
+            self.forget(user_id)
+            return None
+        self._known[user_id] = _Known(collection, asked)
+        self._known.move_to_end(user_id)
+        while len(self._known) > CAPACITY:
+            self._known.popitem(last=False)
+        return collection
+
+    def _rest(self, status: int, seconds: float = REST) -> ProblemError:
+        """Leave the site alone for a while, whoever asks, and return what they are told."""
+        self._rests_until = max(self._rests_until, time.monotonic() + min(seconds, MAX_REST))
+        self._status = status
+        return _unavailable(status)
 
     async def _fetch(self, token: str) -> Collection | None:
         try:
@@ -147,18 +174,33 @@ class Collections(Part):
             async with self._client.stream("GET", f"{self._base_url}{COLLECTION_PATH}", headers=headers) as response:
                 if response.status_code != httpx.codes.OK:
                     logger.warning("Mangacollec gives no collection: status %s", response.status_code)
-                    raise _unavailable(502)
+                    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                        raise self._rest(502, read_pause(response.headers.get("retry-after"), datetime.now(UTC)))
+                    # another refusal is about one user
+                    raise self._rest(502) if response.is_server_error else _unavailable(502)
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > MAX_ANSWER:
                         logger.warning("Mangacollec's collection has more than %s bytes", MAX_ANSWER)
                         raise _unavailable(502)
         except httpx.TimeoutException as error:
-            raise _unavailable(504) from error
+            raise self._rest(504) from error
         except httpx.HTTPError as error:
             logger.warning("Mangacollec does not answer: %s", str(error) or type(error).__name__)
-            raise _unavailable(502) from error
+            raise self._rest(502) from error
         return bytes(body)
+
+
+def read_pause(value: str | None, now: datetime) -> float:
+    """Read Retry-After (RFC 9110, section 10.2.3) as seconds."""
+    text = (value or "").strip()
+    if text.isdecimal():
+        return float(text[:9])
+    try:
+        until = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return REST
+    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
 
 
 def _unavailable(status: int) -> ProblemError:

@@ -3,55 +3,91 @@
 The facts are Mangacollec's own. What is stored already stays as it is: machines may know better.
 """
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 from booksync_api_prediction.collection.parsing import Collected, Collection
 from booksync_api_prediction.embeddings import repository
 from booksync_api_prediction.embeddings.bodies import Item, Kind
-from booksync_api_prediction.jobs.runner import Runner
+from booksync_api_prediction.jobs.runner import FAILURES, Runner
 from booksync_common.database import Database
+from booksync_common.startup import describe
 
-#: Items a job; the rest comes with the next prediction.
+logger = logging.getLogger(__name__)
+
+#: Items a job; the rest comes with a later request.
 LIMIT = 2000
 
 
-async def embed_missing(collection: Collection, *, model: str, database: Database, jobs: Runner) -> None:
+@asynccontextmanager
+async def embedding_after(
+    collection: Collection | None, *, model: str, database: Database, jobs: Runner
+) -> AsyncIterator[None]:
+    """Queue what is missing of a collection after a request, however that ends; it never fails for this."""
+    try:
+        yield
+    finally:
+        if collection is not None and not collection.is_embedded:
+            try:
+                await _embed_missing(collection, model=model, database=database, jobs=jobs)
+            except FAILURES as error:
+                logger.warning("what is missing of a collection is not queued: %s", describe(error))
+
+
+async def _embed_missing(collection: Collection, *, model: str, database: Database, jobs: Runner) -> None:
     """Queue a job for what is missing, unless one is under way."""
-    items = {(item.kind, item.id): item for item in list_items(collection)}
+    entries = _find_entries(collection)
     async with database.session() as session:
-        known = await repository.find_known(session, model, list(items))
-    missing = [item.model_dump(mode="json") for key, item in items.items() if key not in known]
+        known = await repository.find_known(session, model, list(entries))
+    missing = [key for key in entries if key not in known]
     if missing:
-        await jobs.enqueue(database, "bulk", {"only_missing": True}, items=missing[:LIMIT], once=True)
+        synopses = _find_synopses(collection)
+        items = [_make_item(kind, key, entries[kind, key], synopses) for kind, key in missing[:LIMIT]]
+        request = {"model": model, "only_missing": True}
+        await jobs.enqueue(database, "bulk", request, items=[item.model_dump(mode="json") for item in items], once=True)
+    collection.is_embedded = not missing
 
 
-def list_items(collection: Collection) -> Iterator[Item]:
-    """Yield the series and volumes of a collection: first those that can be suggested next, then what was read."""
-    entries = [*collection.pile, *collection.read]
+def _find_entries(collection: Collection) -> Mapping[tuple[Kind, UUID], Collected]:
+    """Return what tells of each series and volume: first those that can be suggested next, then what was read."""
+    entries: dict[tuple[Kind, UUID], Collected] = {}
+    for entry in (*collection.pile, *collection.read):
+        if entry.volume.title:
+            if entry.volume.series_id is not None:
+                entries.setdefault(("series", entry.volume.series_id), entry)
+            entries["volume", entry.volume.id] = entry
+    return entries
+
+
+def _find_synopses(collection: Collection) -> Mapping[UUID, str]:
+    """Return that of each series' first volume which has one."""
     synopses: dict[UUID, str] = {}
-    for entry in sorted(entries, key=lambda entry: entry.volume.number or 0):
+    for entry in sorted((*collection.pile, *collection.read), key=lambda entry: entry.volume.number or 0):
         if entry.volume.series_id is not None and entry.synopsis:
             synopses.setdefault(entry.volume.series_id, entry.synopsis)
-    for entry in entries:
-        volume = entry.volume
-        if not volume.title:
-            continue
-        if volume.series_id is not None:
-            yield _make_item("series", volume.series_id, entry, synopsis=synopses.get(volume.series_id, ""))
-        facts = {"series_id": volume.series_id, "number": volume.number, "publisher": entry.publisher}
-        yield _make_item("volume", volume.id, entry, synopsis=entry.synopsis, **facts)
+    return synopses
 
 
-def _make_item(kind: Kind, item_id: UUID, entry: Collected, **facts: Any) -> Item:
-    shared: Mapping[str, Any] = {
-        "title": entry.volume.title,
-        "kinds": [name[:200] for name in entry.volume.kinds[:50]],
-        "type": entry.type and entry.type[:200],
-        "adult": entry.volume.adult,
-        "lang": "fr",
-    }
-    if facts.get("publisher"):
-        facts["publisher"] = facts["publisher"][:200]
-    return Item(kind=kind, id=item_id, **shared, **facts)
+def _make_item(kind: Kind, item_id: UUID, entry: Collected, synopses: Mapping[UUID, str]) -> Item:
+    volume = entry.volume
+    facts: Mapping[str, Any] = {"synopsis": synopses.get(item_id, "")}
+    if kind == "volume":
+        facts = {
+            "synopsis": entry.synopsis,
+            "series_id": volume.series_id,
+            "number": volume.number,
+            "publisher": entry.publisher and entry.publisher[:200],
+        }
+    return Item(
+        kind=kind,
+        id=item_id,
+        title=volume.title or "",
+        kinds=[name[:200] for name in volume.kinds[:50]],
+        type=entry.type and entry.type[:200],
+        adult=volume.adult,
+        lang="fr",
+        **facts,
+    )

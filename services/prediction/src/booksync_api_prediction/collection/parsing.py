@@ -25,12 +25,14 @@ class Collected:
     publisher: str | None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Collection:
     """What somebody owns, and has read; the latest read first."""
 
     owned: tuple[Collected, ...] = ()
     read: tuple[Collected, ...] = ()
+    #: Whether all of it was found to be embedded, so that nobody has to look again.
+    is_embedded: bool = False
 
     @property
     def pile(self) -> list[Collected]:

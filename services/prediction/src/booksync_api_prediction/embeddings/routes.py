@@ -75,7 +75,8 @@ async def put_bulk(
     if len(items) <= DIRECT_ITEMS:
         outcomes = await write_items(items, model_name=settings.model_name, model=model, database=storage)
         return BulkResult(model=settings.model_name, items=outcomes)
-    job = await jobs.enqueue(storage, "bulk", items=[item.model_dump(mode="json") for item in body.items])
+    asked = [item.model_dump(mode="json") for item in body.items]
+    job = await jobs.enqueue(storage, "bulk", {"model": settings.model_name}, items=asked)
     response.status_code = 202
     response.headers["Location"] = f"/api/v1/jobs/{job['id']}"
     return read_job(job)

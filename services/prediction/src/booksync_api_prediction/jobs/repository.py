@@ -42,11 +42,16 @@ async def lock_kind(session: AsyncSession, kind: str) -> None:
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"prediction.jobs.{kind}", 0))))
 
 
-async def find_active(session: AsyncSession, kind: str) -> RowMapping | None:
-    """Return a job of a kind that is not finished."""
+async def find_active(session: AsyncSession, kind: str, request: Mapping[str, Any]) -> RowMapping | None:
+    """Return a job of a kind that is not finished, and does all that is asked for."""
     statement = (
         select(JOBS)
-        .where(JOBS.c.kind == kind, JOBS.c.status.in_(["queued", "running"]), JOBS.c.cancel_requested.is_(False))
+        .where(
+            JOBS.c.kind == kind,
+            JOBS.c.request.contains(dict(request)),
+            JOBS.c.status.in_(["queued", "running"]),
+            JOBS.c.cancel_requested.is_(False),
+        )
         .order_by(JOBS.c.created_at)
         .limit(1)
     )
@@ -58,14 +63,19 @@ async def find(connection: AsyncSession | AsyncConnection, job_id: UUID) -> RowM
     return (await connection.execute(select(JOBS).where(JOBS.c.id == job_id))).mappings().first()
 
 
-async def claim(session: AsyncSession, owner: UUID, lease: timedelta) -> RowMapping | None:
-    """Take the oldest job that nobody works on."""
+async def claim(session: AsyncSession, owner: UUID, lease: timedelta, *, model: str) -> RowMapping | None:
+    """Take the oldest job that nobody works on, and that is a model's or any's."""
+    wanted = JOBS.c.request["model"].astext
     is_free = or_(
         JOBS.c.status == "queued",
         (JOBS.c.status == "running") & (JOBS.c.heartbeat_at < func.clock_timestamp() - lease),
     )
     oldest = (
-        select(JOBS.c.id).where(is_free).order_by(JOBS.c.created_at).limit(1).with_for_update(skip_locked=True)
+        select(JOBS.c.id)
+        .where(is_free, or_(wanted.is_(None), wanted == model))
+        .order_by(JOBS.c.created_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
     ).scalar_subquery()
     statement = (
         update(JOBS)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import RowMapping
 
-from booksync_api_prediction.dependencies import FORBIDDEN, UNAUTHORIZED, Jobs, Storage, Writer
+from booksync_api_prediction.dependencies import FORBIDDEN, UNAUTHORIZED, Jobs, Settings, Storage, Writer
 from booksync_api_prediction.jobs import repository
 from booksync_api_prediction.jobs.bodies import Job, read_job
 from booksync_common.database import Reader, Session
@@ -29,13 +29,19 @@ class Reindex(BaseModel):
 @ROUTER.post(
     "/embeddings/reindex",
     status_code=202,
-    summary="Embed what another model or an older recipe has embedded; one that is under way is returned",
+    summary="Embed what another model or an older recipe has embedded; one that is under way and does it is returned",
 )
 async def reindex(
-    response: Response, _writer: Writer, storage: Storage, jobs: Jobs, body: Reindex | None = None
+    response: Response,
+    _writer: Writer,
+    settings: Settings,
+    storage: Storage,
+    jobs: Jobs,
+    body: Reindex | None = None,
 ) -> Job:
     """Queue a job."""
-    request = (body or Reindex()).model_dump()
+    # without a `prune` that is false: a job that prunes as well will do
+    request = {"model": settings.model_name} | (body or Reindex()).model_dump(exclude_defaults=True)
     job = await jobs.enqueue(storage, "reindex", request, once=True)
     response.headers["Location"] = f"/api/v1/jobs/{job['id']}"
     return read_job(job)

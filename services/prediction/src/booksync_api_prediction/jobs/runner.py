@@ -66,14 +66,18 @@ class Runner(Part):
 
     name = "jobs"
 
-    def __init__(self, handlers: Mapping[str, Handler], *, poll: float = POLL, lease: float = LEASE) -> None:
+    def __init__(
+        self, handlers: Mapping[str, Handler], *, model: str, poll: float = POLL, lease: float = LEASE
+    ) -> None:
         """Remember what to do.
 
         :param handlers: by the kind of a job.
+        :param model: this replica's; jobs of another one are left to others.
         :param poll: seconds between two looks at the table.
         :param lease: seconds without a sign of life after which a job is another replica's.
         """
         self._handlers = handlers
+        self._model = model
         self._poll = poll
         self._lease = lease
         self._owner = uuid4()
@@ -90,15 +94,17 @@ class Runner(Part):
     ) -> RowMapping:
         """Queue a job.
 
-        :param once: whether one of its kind that is not finished will do.
+        :param request: how to do it; its `model`, if there is one, is whose replicas do it.
+        :param once: whether one of its kind that is not finished will do, if it does all that this one asks for.
         """
+        request = request or {}
         async with database.session() as session:
             job = None
             if once:
                 await repository.lock_kind(session, kind)
-                job = await repository.find_active(session, kind)
+                job = await repository.find_active(session, kind, request)
             if job is None:
-                job = await repository.add(session, kind, request or {}, items)
+                job = await repository.add(session, kind, request, items)
         self._added.set()
         return job
 
@@ -108,7 +114,8 @@ class Runner(Part):
             self._added.clear()
             try:
                 async with database.session() as session:
-                    job = await repository.claim(session, self._owner, timedelta(seconds=self._lease))
+                    lease = timedelta(seconds=self._lease)
+                    job = await repository.claim(session, self._owner, lease, model=self._model)
                 if job is not None:
                     await self._do(job, database)
                     continue

@@ -22,12 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from booksync_api_prediction.embeddings.repository import is_for
+from booksync_api_prediction.predictions.outcomes import RECENT
 from booksync_api_prediction.tables import EMBEDDINGS, RECOMMENDATIONS
 
 KIND = "prediction"
-
-#: Suggestions whose outcome counts; older ones are somebody else's taste.
-REMEMBERED = 500
 
 
 async def add(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> Sequence[UUID]:
@@ -39,7 +37,12 @@ async def add(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> Seque
 
 
 async def find_recent(session: AsyncSession, user_id: UUID) -> Sequence[RowMapping]:
-    """Return a user's suggestions, the newest first."""
+    """Return the suggestions of a user's last predictions, and those of which something came, the newest first."""
+    is_own = and_(RECOMMENDATIONS.c.user_id == user_id, RECOMMENDATIONS.c.kind == KIND)
+    time = RECOMMENDATIONS.c.created_at
+    # the suggestions of one prediction have one time
+    times = select(time).where(is_own).distinct().order_by(time.desc()).limit(RECENT)
+    has_outcome = or_(RECOMMENDATIONS.c.status != "suggested", RECOMMENDATIONS.c.rating.is_not(None))
     columns = [
         RECOMMENDATIONS.c.created_at,
         RECOMMENDATIONS.c.item_id,
@@ -49,10 +52,7 @@ async def find_recent(session: AsyncSession, user_id: UUID) -> Sequence[RowMappi
         RECOMMENDATIONS.c.rating,
     ]
     statement = (
-        select(*columns)
-        .where(RECOMMENDATIONS.c.user_id == user_id, RECOMMENDATIONS.c.kind == KIND)
-        .order_by(RECOMMENDATIONS.c.created_at.desc(), RECOMMENDATIONS.c.id)
-        .limit(REMEMBERED)
+        select(*columns).where(is_own, or_(has_outcome, time.in_(times))).order_by(time.desc(), RECOMMENDATIONS.c.id)
     )
     return (await session.execute(statement)).mappings().all()
 
@@ -62,14 +62,12 @@ async def list_page(
     user_id: UUID,
     *,
     adult: bool,
-    model: str,
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> Sequence[RowMapping]:
     """Return a user's suggestions, the newest first.
 
     :param adult: whether those for adults may be shown.
-    :param model: whose rows say which are.
     :param after: the last of the page before.
     """
     statement = (
@@ -79,26 +77,27 @@ async def list_page(
         .limit(limit)
     )
     if not adult:
-        statement = statement.where(~_is_adult(model))
+        statement = statement.where(~_is_adult())
     if after is not None:
         place = tuple_(RECOMMENDATIONS.c.created_at, RECOMMENDATIONS.c.id)
         statement = statement.where(place < tuple_(literal(after[0]), literal(after[1])))
     return (await connection.execute(statement)).mappings().all()
 
 
-def _is_adult(model: str) -> ColumnElement[bool]:
-    """Tell what is known to be for adults now, whatever it was when it was suggested."""
+def _is_adult() -> ColumnElement[bool]:
+    """Tell what is known to be for adults now, by any model's rows, whatever it was when it was suggested."""
     items = {"volume": RECOMMENDATIONS.c.item_id, "series": RECOMMENDATIONS.c.series_id}
     is_item = or_(*(and_(EMBEDDINGS.c.kind == kind, EMBEDDINGS.c.item_id == key) for kind, key in items.items()))
-    return exists().where(EMBEDDINGS.c.model == model, is_item, ~is_for(adult=False))
+    return exists().where(is_item, ~is_for(adult=False))
 
 
 async def give_feedback(
-    session: AsyncSession, prediction_id: UUID, user_id: UUID | None, values: Mapping[str, Any]
+    session: AsyncSession, prediction_id: UUID, user_id: UUID | None, values: Mapping[str, Any], *, adult: bool
 ) -> RowMapping | None:
     """Note what came of a suggestion.
 
     :param user_id: whose it must be; None for anybody's.
+    :param adult: whether one for adults may be shown.
     """
     statement = (
         update(RECOMMENDATIONS)
@@ -108,6 +107,8 @@ async def give_feedback(
     )
     if user_id is not None:
         statement = statement.where(RECOMMENDATIONS.c.user_id == user_id)
+    if not adult:
+        statement = statement.where(~_is_adult())
     return (await session.execute(statement)).mappings().first()
 
 

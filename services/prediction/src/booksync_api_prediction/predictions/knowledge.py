@@ -25,9 +25,11 @@ class Knowledge:
     def complete(self, volume: Volume) -> Volume:
         """Add what a volume does not say itself."""
         own = self.volumes.get(volume.id)
-        series_id = volume.series_id or (None if own is None else own["series_id"])
-        series = None if series_id is None else self.series.get(series_id)
-        rows = [row for row in (series, own) if row is not None]
+        own_series_id = None if own is None else own["series_id"]
+        series_id = volume.series_id or own_series_id
+        # its own series too, whatever series a request names: what is for adults stays so
+        keys = [key for key in (series_id, own_series_id) if key is not None]
+        rows = [row for row in (*(self.series.get(key) for key in keys), own) if row is not None]
         return replace(
             volume,
             series_id=series_id,

@@ -60,7 +60,6 @@ class Choice:
     chosen: Sequence[Chosen]
     notices: Sequence[Notice]
     unknown: int  # volumes of the pile; those that may not be seen are
-    is_all_embedded: bool
 
 
 async def choose(session: AsyncSession, moment: Moment) -> Choice:
@@ -91,9 +90,8 @@ async def choose(session: AsyncSession, moment: Moment) -> Choice:
     notices: list[Notice] = [] if has_vectors else ["not_embedded"]
     if ranked[0].is_repeated:
         notices.append("repeated")
-    embedded = [volume for volume in pile if volume.id in knowledge.volumes]
-    unknown = len(pile) - sum(moment.may_see(volume) for volume in embedded)
-    return Choice(chosen, notices, unknown, is_all_embedded=len(embedded) == len(pile))
+    known = sum(moment.may_see(volume) for volume in pile if volume.id in knowledge.volumes)
+    return Choice(chosen, notices, len(pile) - known)
 
 
 def find_candidates(pile: Sequence[Volume], read: Sequence[Volume], moment: Moment) -> list[Candidate]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 
 from booksync_api_prediction.collection.client import Collections
-from booksync_api_prediction.collection.ingesting import embed_missing
+from booksync_api_prediction.collection.ingesting import embedding_after
 from booksync_api_prediction.cursors import MAX_LENGTH, read_cursor, refuse_cursor, write_cursor
 from booksync_api_prediction.dependencies import UNAUTHORIZED, Jobs, Library, Memory, Settings, Storage
 from booksync_api_prediction.languages import Speech
@@ -58,7 +58,8 @@ async def predict(
     shelf = await _find_shelf(body, request, user, library)
     wish = read_wish(load_vocabulary(), body.mood, body.qcm_answers)
     wish_vector = await memory.mean(wish.texts)
-    async with storage.session() as session:
+    later = embedding_after(shelf.collection, model=settings.model_name, database=storage, jobs=jobs)
+    async with later, storage.session() as session:
         moment = Moment(
             shelf=shelf,
             wish=wish,
@@ -73,8 +74,6 @@ async def predict(
         )
         choice = await choose(session, moment)
         ids = await history.add(session, [make_row(user_id, body, chosen, settings) for chosen in choice.chosen])
-    if shelf.collection is not None and not choice.is_all_embedded:
-        await embed_missing(shelf.collection, model=settings.model_name, database=storage, jobs=jobs)
     suggestions = [suggest(key, chosen) for key, chosen in zip(ids, choice.chosen, strict=True)]
     return answer(suggestions, choice, moment)
 
@@ -87,7 +86,6 @@ async def predict(
 async def list_predictions(
     user_id: UUID,
     user: User,
-    settings: Settings,
     reader: Reader,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=MAX_LENGTH)] = None,
@@ -98,7 +96,6 @@ async def list_predictions(
         reader,
         _require_self(user, user_id),
         adult=user.certify_adult,
-        model=settings.model_name,
         after=after,
         limit=limit + 1,
     )
@@ -118,7 +115,8 @@ async def list_predictions(
 async def give_feedback(prediction_id: UUID, body: Feedback, user: User, session: Session) -> Past:
     """Note it."""
     owner = None if user.is_admin else user.user_id
-    row = await history.give_feedback(session, prediction_id, owner, body.model_dump(exclude_none=True))
+    values = body.model_dump(exclude_none=True)
+    row = await history.give_feedback(session, prediction_id, owner, values, adult=user.certify_adult)
     if row is None:
         raise ProblemError(404, "prediction_not_found", "There is no such suggestion of yours.")
     return read_past(row)

@@ -9,14 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_prediction.recommendations import repository
 from booksync_api_prediction.recommendations.diversity import diversify
-from booksync_api_prediction.similarity import repository as nearest
-from booksync_api_prediction.similarity.finding import collapse, read_facts
+from booksync_api_prediction.similarity.finding import collapse, find_nearest_series, read_facts
 from booksync_api_prediction.similarity.fusion import Overlap, compare, fuse
-from booksync_api_prediction.similarity.repository import Filter
+from booksync_api_prediction.similarity.repository import Filter, make_mean
 
 #: Series whose neighbours are looked for, the latest read first.
 SEEDS = 12
-#: Rows that are looked at for each.
+#: Series that are looked at for each.
 NEIGHBOURS = 60
 #: Series that are rated in full, and of these, what is left for the diversification.
 LONGLIST = 200
@@ -40,23 +39,29 @@ class Rated:
 async def find_rated(session: AsyncSession, seeds: Sequence[RowMapping], wanted: Filter) -> list[Rated]:
     """Return series, the best first; without anything read, those that came last."""
     if not seeds:
-        return [Rated(row) for row in collapse(await repository.find_newest(session, wanted, LONGLIST))]
+        return [Rated(row) for row in await repository.find_newest(session, wanted, LONGLIST)]
     latest = seeds[:SEEDS]
     rows: list[RowMapping] = []
     for seed in latest:
-        rows += await nearest.find_nearest(session, nearest.make_mean([seed["id"]]), wanted, NEIGHBOURS)
+        found = await find_nearest_series(session, make_mean([seed["id"]]), wanted, NEIGHBOURS, enough=NEIGHBOURS)
+        # none to a seed that is deleted meanwhile
+        rows += [row for row in found if row["cosine"] is not None]
     longlist = collapse(sorted(rows, key=lambda row: -row["cosine"]))[:LONGLIST]
     cosines = await repository.compare(session, [row["id"] for row in longlist], [seed["id"] for seed in latest])
-    rated = [_rate(row, latest, cosines) for row in longlist]
+    rated = [item for row in longlist if (item := _rate(row, latest, cosines)) is not None]
     return sorted(rated, key=lambda item: (-item.score, item.row["item_id"]))
 
 
-def _rate(row: RowMapping, seeds: Sequence[RowMapping], cosines: Mapping[tuple[UUID, UUID], float]) -> Rated:
+def _rate(row: RowMapping, seeds: Sequence[RowMapping], cosines: Mapping[tuple[UUID, UUID], float]) -> Rated | None:
+    """Rate a series by the seeds; None when it, or each of them, is deleted meanwhile."""
     facts = read_facts(row)
     found = []
     for seed in seeds:
-        cosine, overlap = cosines[row["id"], seed["id"]], compare(facts, read_facts(seed))
-        found.append((fuse(cosine, overlap), cosine, overlap, seed))
+        if (cosine := cosines.get((row["id"], seed["id"]))) is not None:
+            overlap = compare(facts, read_facts(seed))
+            found.append((fuse(cosine, overlap), cosine, overlap, seed))
+    if not found:
+        return None
     found.sort(key=lambda entry: -entry[0])
     best = [similarity for similarity, *_ in found[:CLOSEST]]
     similarity, cosine, overlap, seed = found[0]
@@ -68,6 +73,8 @@ async def pick(session: AsyncSession, rated: Sequence[Rated], *, relevance: floa
     shortlist = rated[: max(SHORTLIST, limit)]
     ids = [item.row["id"] for item in shortlist]
     cosines = await repository.compare(session, ids, ids)
+    # without those that are deleted meanwhile
+    shortlist = [item for item in shortlist if (item.row["id"], item.row["id"]) in cosines]
 
     def measure(one: Rated, other: Rated) -> float:
         cosine = cosines[one.row["id"], other.row["id"]]

@@ -14,7 +14,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_prediction.lists import any_of
@@ -31,9 +31,13 @@ async def find_items(session: AsyncSession, ids: Sequence[UUID], *, model: str) 
 
 
 async def find_newest(session: AsyncSession, wanted: Filter, limit: int) -> Sequence[RowMapping]:
-    """Return what was embedded last."""
+    """Return the latest row of each of the series that were embedded last."""
+    series = func.coalesce(EMBEDDINGS.c.series_id, EMBEDDINGS.c.item_id)
     order = (EMBEDDINGS.c.created_at.desc(), EMBEDDINGS.c.id)
-    statement = select(*FACTS).where(*wanted.conditions()).order_by(*order).limit(limit)
+    latest = (
+        select(EMBEDDINGS.c.id).ext(distinct_on(series)).where(*wanted.conditions()).order_by(series, *order).subquery()
+    )
+    statement = select(*FACTS).join(latest, latest.c.id == EMBEDDINGS.c.id).order_by(*order).limit(limit)
     return (await session.execute(statement)).mappings().all()
 
 
@@ -70,7 +74,9 @@ async def store(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> Map
     """Store recommendations; one that was made before stays the same. Return their ids, by item."""
     if not rows:
         return {}
-    statement = insert(RECOMMENDATIONS).values([{"kind": KIND, **row} for row in rows])
+    # in one order: two requests that store the same wait in a line, not in a circle
+    ordered = sorted(rows, key=lambda row: row["item_id"])
+    statement = insert(RECOMMENDATIONS).values([{"kind": KIND, **row} for row in ordered])
     changed = ("series_id", "title", "score", "similarity", "reasoning", "model", "threshold", "request")
     statement = statement.on_conflict_do_update(
         index_elements=["user_id", "item_id"],

@@ -6,7 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 
 from booksync_api_prediction.collection.client import Collections
-from booksync_api_prediction.dependencies import UNAUTHORIZED, Library, Settings, Storage
+from booksync_api_prediction.collection.ingesting import embedding_after
+from booksync_api_prediction.collection.parsing import Collection
+from booksync_api_prediction.dependencies import UNAUTHORIZED, Jobs, Library, Settings, Storage
 from booksync_api_prediction.languages import Language, Speech
 from booksync_api_prediction.recommendations import repository
 from booksync_api_prediction.recommendations.answering import Asking, recommend
@@ -32,11 +34,14 @@ async def get_recommendations(
     settings: Settings,
     storage: Storage,
     library: Library,
+    jobs: Jobs,
     language: Speech,
 ) -> Recommendations:
     """Recommend from what is known; each recommendation keeps its id, however often it is asked for."""
-    owned = await _find_owned(request, user, library)
-    return await recommend(query, owned, _make_asking(user, settings, language), storage)
+    collection = await _find_collection(request, user, library)
+    owned = None if collection is None else own_collection(collection)
+    async with embedding_after(collection, model=settings.model_name, database=storage, jobs=jobs):
+        return await recommend(query, owned, _make_asking(user, settings, language), storage)
 
 
 @ROUTER.post("", summary="Series to look for, from what the request says is owned and read")
@@ -60,10 +65,9 @@ async def dismiss_recommendation(recommendation_id: UUID, user: User, session: S
         raise ProblemError(404, "recommendation_not_found", "There is no such recommendation of yours.")
 
 
-async def _find_owned(request: Request, user: Caller, library: Collections) -> Owned | None:
+async def _find_collection(request: Request, user: Caller, library: Collections) -> Collection | None:
     match = BEARER.fullmatch(request.headers.get("authorization", ""))
-    collection = None if match is None else await library.find(user.user_id, match[1])
-    return None if collection is None else own_collection(collection)
+    return None if match is None else await library.find(user.user_id, match[1])
 
 
 def _make_asking(user: Caller, settings: PredictionSettings, language: Language) -> Asking:

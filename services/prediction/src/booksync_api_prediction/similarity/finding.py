@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from booksync_api_prediction.languages import Language
@@ -13,7 +13,8 @@ from booksync_api_prediction.similarity import repository
 from booksync_api_prediction.similarity.bodies import Match, Reference, Similar
 from booksync_api_prediction.similarity.fusion import Facts, Overlap, compare, fuse
 from booksync_api_prediction.similarity.reasons import give_reasons
-from booksync_api_prediction.similarity.repository import Filter
+from booksync_api_prediction.similarity.repository import Filter, Reading, Vector
+from booksync_common.problems import ProblemError
 
 #: Rows that are looked at, more and more until there are series enough: a long series has a hundred volumes, all alike.
 #: The first is about as many as the index has found anyway (`repository.SEARCH`).
@@ -30,7 +31,7 @@ NEAREST = 3
 class Query:
     """What is asked about."""
 
-    vector: Sequence[float] | ColumnElement[Any]
+    vector: Vector
     facts: Facts
     unknown: Sequence[Reference] = ()
 
@@ -57,15 +58,28 @@ class Rated(NamedTuple):
     overlap: Overlap
 
 
+async def find_nearest_series(
+    connection: Reading, vector: Vector, wanted: Filter, limit: int, *, enough: int
+) -> Sequence[RowMapping]:
+    """Return the closest row of each of the closest series, with its `cosine`, which is null where the vector is.
+
+    :param enough: so many series are worth no wider look.
+    """
+    series: Sequence[RowMapping] = ()
+    for window in WINDOWS:
+        series, is_all = await repository.find_nearest_series(connection, vector, wanted, limit, window)
+        if is_all or len(series) >= enough:
+            break
+    return series
+
+
 async def find_similar(
     connection: AsyncConnection, query: Query, wanted: Filter, *, limit: int, threshold: float, language: Language
 ) -> Similar:
     """Find series."""
-    series: Sequence[RowMapping] = ()
-    for window in WINDOWS:
-        series, is_all = await repository.find_nearest_series(connection, query.vector, wanted, SERIES, window)
-        if is_all or len(series) >= ROOM * limit:
-            break
+    series = await find_nearest_series(connection, query.vector, wanted, SERIES, enough=ROOM * limit)
+    if any(row["cosine"] is None for row in series):
+        raise not_embedded()  # any more
     rated = sorted((rate(query.facts, row) for row in series), key=_rank)
     passing = [match for match in rated if match.similarity >= threshold]
     notice = None if passing else "none_similar" if rated else "no_embeddings"
@@ -101,6 +115,11 @@ def make_match(rated: Rated, language: Language) -> Match:
         cosine=rated.cosine,
         reasons=give_reasons(row["cosine"], rated.overlap, language),
     )
+
+
+def not_embedded() -> ProblemError:
+    """Make the answer to who asks about what is not there."""
+    return ProblemError(404, "not_embedded", "None of these is embedded: an administrator has to embed it first.")
 
 
 def _rank(rated: Rated) -> tuple[float, float, UUID]:

@@ -47,6 +47,8 @@ FACTS = [
 
 #: What reads in a transaction, or without one.
 type Reading = AsyncConnection | AsyncSession
+#: A vector, or SQL that has one.
+type Vector = Sequence[float] | ColumnElement[Any]
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,8 @@ async def search_exactly(session: AsyncSession) -> None:
     await session.execute(select(func.set_config("enable_indexscan", "off", True)))
 
 
-async def find_nearest(
-    connection: Reading, query: Sequence[float] | ColumnElement[Any], wanted: Filter, limit: int
-) -> Sequence[RowMapping]:
-    """Return the rows whose vectors are closest, each with its `cosine`.
-
-    :param query: a vector, or SQL that has one.
-    """
+async def find_nearest(connection: Reading, query: Vector, wanted: Filter, limit: int) -> Sequence[RowMapping]:
+    """Return the rows whose vectors are closest, each with its `cosine`."""
     distance = EMBEDDINGS.c.embedding.cosine_distance(query)
     statement = (
         select(*FACTS, (1 - distance).cast(Float).label("cosine"))
@@ -125,11 +122,10 @@ async def find_nearest(
 
 
 async def find_nearest_series(
-    connection: Reading, query: Sequence[float] | ColumnElement[Any], wanted: Filter, limit: int, window: int
+    connection: Reading, query: Vector, wanted: Filter, limit: int, window: int
 ) -> tuple[Sequence[RowMapping], bool]:
     """Return the closest row of each of the closest series, with its `cosine`, and whether there is no more to find.
 
-    :param query: a vector, or SQL that has one.
     :param window: so many of the closest rows are looked at.
     """
     distance = EMBEDDINGS.c.embedding.cosine_distance(query).label("distance")
@@ -178,8 +174,3 @@ def _stands_for(items: Sequence[tuple[Kind, UUID]]) -> ColumnElement[bool]:
 def make_mean(rows: Sequence[UUID]) -> ColumnElement[Any]:
     """Return SQL for the mean vector of rows, which then needs not come here and go back."""
     return select(func.avg(_SEEDS.c.embedding)).where(_SEEDS.c.id == any_of(rows)).correlate(None).scalar_subquery()
-
-
-async def is_empty(session: AsyncSession, wanted: Filter) -> bool:
-    """Tell whether there is nothing to find, whatever the query."""
-    return await session.scalar(select(EMBEDDINGS.c.id).where(*wanted.conditions()).limit(1)) is None

@@ -100,9 +100,7 @@ async def _find_by_items(
         found = {(row["kind"], row["item_id"]) for row in rows} | {("series", row["series_id"]) for row in rows}
         unknown = [item for item in items if (item.kind, item.id) not in found]
         if not rows:
-            raise ProblemError(
-                404, "not_embedded", "None of these is embedded: an administrator has to embed it first."
-            )
+            raise finding.not_embedded()
         query = finding.Query(
             repository.make_mean([row["id"] for row in rows]), merge([read_facts(row) for row in rows]), unknown
         )
