@@ -324,11 +324,26 @@ async def test_bad_answer_is_502_with_the_way_out(misbehaviour: Response) -> Non
         assert "send the pile" in problem["detail"]
 
 
-async def test_auth_that_cannot_reach_mangacollec_is_502() -> None:
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (502, "mangacollec_unavailable", 502),
+        (504, "mangacollec_unavailable", 504),
+        (503, "mangacollec_not_configured", 502),
+        (503, "database_unavailable", 502),
+    ],
+)
+async def test_auth_that_cannot_reach_mangacollec_is_told_apart_from_one_that_is_away(
+    status: int, code: str, expected: int, caplog: pytest.LogCaptureFixture
+) -> None:
     async with linked() as (house, _site, user, _collection):
         await house.client.get("/api/v1/embeddings", headers=user)
-        house.auth.misbehaviour = JSONResponse({"code": "mangacollec_unavailable"}, 502)
-        assert (await ask(house, user, 502))["code"] == "mangacollec_unavailable"
+        house.auth.misbehaviour = JSONResponse({"code": code}, status)
+        assert (await ask(house, user, expected))["code"] == "mangacollec_unavailable"
+        state = (await house.client.get("/health")).json()["checks"]["auth"]
+        assert state["answering"] is code.startswith("mangacollec_")
+        assert ("does not answer" in caplog.text) is not state["answering"]
+        assert (f"status {status}, {code}" in caplog.text) is state["answering"]
 
 
 async def test_too_large_an_answer_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

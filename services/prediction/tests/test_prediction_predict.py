@@ -239,6 +239,15 @@ async def test_both_roots_are_served(shelf: Shelf) -> None:
         assert history.json()["items"][0]["volume_id"] == str(shelf.sad[0])
 
 
+async def test_body_may_be_as_large_as_the_document_allows(shelf: Shelf) -> None:
+    user = shelf.house.sign_in()
+    pile = [str(shelf.sad[0]), *({"id": str(UUID(int=number)), "title": "t" * 150} for number in range(4999))]
+    body = {"pile": pile, "read": [str(UUID(int=number)) for number in range(10_000, 30_000)]}
+    for root in ("", V1):
+        answer = await shelf.house.client.post(f"{root}/predict", json=body, headers=user)
+        assert answer.status_code == 200, answer.text
+
+
 async def test_history_is_newest_first_in_pages_and_private(shelf: Shelf) -> None:
     user, admin = shelf.house.sign_in(), shelf.house.sign_in(role="admin")
     user_id = shelf.house.user_id(user)

@@ -112,7 +112,7 @@ class AuthClient:
                 if isinstance(error, httpx.ReadTimeout):
                     break  # it is there, and slow; another name of it would be as slow
                 continue
-            if response.is_redirect or (response.is_server_error and not _is_of_others(response)):
+            if response.is_redirect or (response.is_server_error and not read_code(response).startswith(OF_OTHERS)):
                 reasons.append(f"{address}: status {response.status_code}")
                 continue
             self._addresses.sort(key=lambda other: other != address)
@@ -154,8 +154,9 @@ class AuthClient:
         self.is_answering = is_answering
 
 
-def _is_of_others(response: httpx.Response) -> bool:
+def read_code(response: httpx.Response) -> str:
+    """Return the code of the problem (RFC 9457) that an answer is; empty where it is none."""
     try:
-        return _Problem.model_validate_json(response.content).code.startswith(OF_OTHERS)
+        return _Problem.model_validate_json(response.content).code
     except ValidationError:
-        return False
+        return ""

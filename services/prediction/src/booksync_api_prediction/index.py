@@ -109,16 +109,18 @@ async def measure_recall(session: AsyncSession, model: str, *, adult: bool) -> R
     wanted = Filter(model, adult=adult)
     statement = select(EMBEDDINGS.c.id).where(*wanted.conditions()).order_by(func.random()).limit(SAMPLE)
     rows = (await session.scalars(statement)).all()
-    if not rows:
-        return None
     queries = [repository.make_mean([row]) for row in rows]
     found = [await repository.find_nearest(session, query, wanted, NEIGHBOURS) for query in queries]
     await repository.search_exactly(session)
     true = [await repository.find_nearest(session, query, wanted, NEIGHBOURS) for query in queries]
-    # by distance, not by id: of several at one distance, any is right
-    hits = sum(
-        sum(row["cosine"] >= truth[-1]["cosine"] - 1e-6 for row in answer)
+    # what is deleted meanwhile has no cosine to anything
+    pairs = [
+        (answer, truth)
         for answer, truth in zip(found, true, strict=True)
-        if truth
-    )
-    return Recall(hits / sum(len(truth) for truth in true), len(rows))
+        if truth and not any(row["cosine"] is None for row in (*answer, *truth))
+    ]
+    if not pairs:
+        return None
+    # by distance, not by id: of several at one distance, any is right
+    hits = sum(sum(row["cosine"] >= truth[-1]["cosine"] - 1e-6 for row in answer) for answer, truth in pairs)
+    return Recall(hits / sum(len(truth) for _, truth in pairs), len(pairs))

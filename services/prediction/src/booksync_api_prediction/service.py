@@ -69,6 +69,8 @@ def make_migration_options(settings: PredictionSettings) -> Mapping[str, object]
     return {"vector_dimension": settings.vector_dimension}
 
 
+_PILE = 4 * 1024**2  # bytes: 5,000 volumes with titles and kinds, and 20,000 ids
+
 SERVICE = Service(
     name="prediction",
     title="BookSync Prediction API",
@@ -80,6 +82,8 @@ SERVICE = Service(
     large_bodies={
         ("POST", "/api/v1/embeddings/bulk"): 8 * 1024**2,  # 500 series with 16,000 characters each
         ("POST", "/api/v1/recommendations"): 2 * 1024**2,  # 40,000 ids
+        ("POST", "/api/v1/predict"): _PILE,
+        ("POST", "/predict"): _PILE,
     },
     parts=make_parts,
     server_settings=SEARCH,

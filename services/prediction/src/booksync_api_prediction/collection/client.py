@@ -16,10 +16,11 @@ from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 import httpx
+from httpx import codes
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from booksync_api_prediction.collection.parsing import Collection, parse_collection
-from booksync_common.auth_client import AuthClient
+from booksync_common.auth_client import AuthClient, read_code
 from booksync_common.parts import Part
 from booksync_common.problems import ProblemError
 
@@ -34,6 +35,8 @@ KEPT = 24 * 3600.0
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 #: Of a fetch as a whole: a site may send a byte now and then for ever.
 DEADLINE = 15.0
+#: Of the Auth API, which may have to ask the site, too, and wait for its turn.
+PATIENT = httpx.Timeout(DEADLINE, connect=2.0)
 #: For a newer collection, where an older one is kept.
 PATIENCE = 1.0
 #: After a failure, and at most where the site itself says how long.
@@ -146,7 +149,7 @@ class Collections(Part):
 
     async def _fetch(self, token: str) -> Collection | None:
         try:
-            response = await self._auth.get(TOKEN_PATH, token=token)
+            response = await self._auth.get(TOKEN_PATH, token=token, patience=PATIENT)
         except ProblemError as problem:
             # it has just said whose the token is: what it cannot reach is Mangacollec
             raise _unavailable(502) from problem
@@ -155,8 +158,9 @@ class Collections(Part):
         try:
             access = _Token.model_validate_json(response.content if response.is_success else b"")
         except ValidationError:
-            logger.warning("the Auth API gives no token for Mangacollec: status %s", response.status_code)
-            raise _unavailable(502) from None
+            status, code = response.status_code, read_code(response)
+            logger.warning("the Auth API gives no token for Mangacollec: status %s, %s", status, code or "no problem")
+            raise _unavailable(504 if status == codes.GATEWAY_TIMEOUT else 502) from None
         body = await self._download(access.access_token.get_secret_value())
         try:
             # a large one takes a second, which belongs to the others
@@ -172,9 +176,9 @@ class Collections(Part):
         body = bytearray()
         try:
             async with self._client.stream("GET", f"{self._base_url}{COLLECTION_PATH}", headers=headers) as response:
-                if response.status_code != httpx.codes.OK:
+                if response.status_code != codes.OK:
                     logger.warning("Mangacollec gives no collection: status %s", response.status_code)
-                    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                    if response.status_code == codes.TOO_MANY_REQUESTS:
                         raise self._rest(502, read_pause(response.headers.get("retry-after"), datetime.now(UTC)))
                     # another refusal is about one user
                     raise self._rest(502) if response.is_server_error else _unavailable(502)
