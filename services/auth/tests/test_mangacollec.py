@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy.engine import URL
 
+from booksync_api_auth.mangacollec import links
 from booksync_auth_testing.household import KEY, PASSWORD, V1, Household, Person, live_in, parse_person, problem
 from booksync_auth_testing.mangacollec import ACCOUNT, EMAIL, THERE, Mangacollec
 from booksync_service_testing.server import IS_WAITING
@@ -152,6 +153,20 @@ async def test_password_is_kept_where_the_operator_wants_it(empty_url: URL, site
         assert (await house.client.get(f"{V1}/mangacollec/token", headers=lea.headers)).status_code == 200
         assert site.count("password") == 2
         assert THERE not in str(await house.query("SELECT c::text FROM auth.credentials c"))
+
+
+async def test_refresh_and_password_have_the_time_of_one_answer(
+    empty_url: URL, site: Mangacollec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with live_in(empty_url, **site.settings, mangacollec_store_password=True) as house:
+        lea = await house.add("Léa")
+        await link(house, lea)
+        await house.query(EXPIRE)
+        site.refresh_tokens.clear()
+        monkeypatch.setattr(links, "DEADLINE", 1.5)  # of both, while the row is locked
+        site.delay = 1.0
+        answer = await house.client.get(f"{V1}/mangacollec/token", headers=lea.headers)
+        assert problem(answer) == (504, "mangacollec_unavailable")
 
 
 async def test_account_belongs_to_one_profile(linked: Household, site: Mangacollec) -> None:

@@ -2,9 +2,12 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from booksync_auth_testing.household import PASSWORD, V1, Household, problem
+from booksync_service_testing.server import IS_WAITING, render
+from booksync_service_testing.serving import wait_for
 
 
 async def test_logout_ends_this_session(house: Household) -> None:
@@ -100,3 +103,23 @@ async def test_deletion_ends_every_session(house: Household) -> None:
     assert answer.status_code == 204
     assert problem(await house.find(bo)) == (401, "token_revoked")
     assert (await house.introspect(bo.access_token)) == {"active": False}
+
+
+async def test_a_device_is_signed_out_in_the_order_in_which_a_profile_is_changed(house: Household) -> None:
+    ana, other = await house.add("Ana"), await house.log_in("Ana")
+    address = f"{V1}/auth/sessions/{other.session_id}"
+    connection = await asyncpg.connect(render(house.url.set(drivername="postgresql")))
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT FROM auth.users FOR UPDATE")
+            ending = asyncio.create_task(house.client.delete(address, headers=ana.headers))
+
+            async def is_waiting() -> bool:
+                return bool(await house.query(IS_WAITING))
+
+            await wait_for(is_waiting)
+            # else the two would wait for each other
+            await connection.execute("UPDATE auth.sessions SET device_name = 'phone'")
+        assert (await ending).status_code == 204
+    finally:
+        await connection.close()
