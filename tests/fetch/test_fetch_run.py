@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,18 @@ def test_what_is_in_the_cache_needs_no_network(
     make_fetch(one).run(want(one), store, unbuilt=[])
     assert store.contents == {store_path(one): b"first"}
     assert cache.path(one.sha256, one.file).read_bytes() == b"first"
+
+
+def test_a_file_that_both_architectures_have_is_downloaded_once(
+    mirror: Mirror, store: Store, make_fetch: MakeFetch
+) -> None:
+    amd64 = mirror.add("one", b"first")
+    arm64 = replace(amd64, key="debian arm64 one")
+    fetch = make_fetch(amd64, arm64)
+    assert len(fetch.find_absent([amd64, arm64])) == 1
+    fetch.run(want(amd64, arm64), store, unbuilt=[])
+    assert mirror.paths == [f"/debian/{amd64.entry['path']}"]
+    assert store.contents == {store_path(amd64): b"first"}
 
 
 def test_a_key_that_no_lock_has_is_named(mirror: Mirror, store: Store, make_fetch: MakeFetch) -> None:

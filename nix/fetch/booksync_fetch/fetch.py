@@ -87,17 +87,20 @@ class Fetch:
             raise
 
     def find_absent(self, needed: Iterable[Artifact]) -> list[Artifact]:
-        """Return the files that have to be downloaded for ``needed``: its own, and what those are made with."""
-        files: dict[str, Artifact] = {}
+        """Return the files that have to be downloaded for ``needed``: its own, and what those are made with.
+
+        What both architectures have in common is one file with a key for each, and is downloaded once.
+        """
+        files: dict[Path, Artifact] = {}
         for artifact in needed:
             if artifact.sha256:
-                files[artifact.key] = artifact
+                files[self.cached(artifact)] = artifact
             if artifact.kind == "busybox":
                 source = self.artifacts[f"debian {artifact.architecture} busybox-static"]
-                files[source.key] = source
+                files[self.cached(source)] = source
             if artifact.kind in ("go", "python"):
-                files[self.go_wheel.key] = self.go_wheel
-        return [artifact for artifact in files.values() if not self.cached(artifact).is_file()]
+                files[self.cached(self.go_wheel)] = self.go_wheel
+        return [artifact for path, artifact in files.items() if not path.is_file()]
 
     def cached(self, artifact: Artifact) -> Path:
         """Return where the cache has an artifact's file, or will have it."""
