@@ -43,16 +43,20 @@ class Comparison:
         """Say what the first difference is.
 
         :param content: of the manifest or index that the reference names; its digest is not this image's
-        :return: words, empty where it is one architecture of this image
         """
         there = json.loads(content)
         here = read_json(self.image.index)
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        ours = _by_platform(here)
+        if digest in ours.values():
+            others = [platform for platform in sorted(ours) if ours[platform] != digest]
+            return f"{', '.join(others) or 'the index'}: is not there, but the manifest of one platform"
         versions = [_version(here), _version(there)]
         if versions[0] != versions[1]:
             return f"it is version {versions[1]}, here is {versions[0]}"
         if "manifests" not in there:
-            return self._explain_one(content, there, here)
-        ours, theirs = _by_platform(here), _by_platform(there)
+            return self._explain_one(there, ours)
+        theirs = _by_platform(there)
         for platform in sorted(ours.keys() | theirs.keys()):
             if platform not in theirs:
                 return f"{platform}: is not there"
@@ -63,12 +67,8 @@ class Comparison:
                 return f"{platform}: {self._explain_manifest(read_json(self.image.blobs[ours[platform]]), manifest)}"
         return f"the index: {_first_difference(here, there)}"
 
-    def _explain_one(self, content: bytes, there: Json, here: Json) -> str:
+    def _explain_one(self, there: Json, ours: dict[str, str]) -> str:
         """Compare a single manifest with that of its platform."""
-        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        ours = _by_platform(here)
-        if digest in ours.values():
-            return ""
         config = self._fetch_json(there["config"]["digest"])
         platform = _platform(config)
         if platform not in ours:
