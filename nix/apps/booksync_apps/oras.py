@@ -62,6 +62,7 @@ class Oras:
         blobs: Collection[Path],
         on_step: Callable[[Step, str], None],
         on_tick: Callable[[int], None],
+        force: bool = False,
     ) -> None:
         """Copy an index by its digest, with all below it and its referrers.
 
@@ -69,9 +70,10 @@ class Oras:
         :param blobs: the layout's files, to see how far each has been read
         :param on_step: called with the step and a short digest
         :param on_tick: called with the number of bytes of unfinished blobs that have been read
+        :param force: send manifests that are there too, as oras lists a referrer when it has sent it
         :raises OrasError: it did not end well
         """
-        command = ["cp", "--recursive", "--from-oci-layout", *self._flags("--to-")]
+        command = ["cp", "--recursive", *(["--force"] if force else []), "--from-oci-layout", *self._flags("--to-")]
         for line in self._run([*command, f"{layout}@{digest}", f"{repository}@{digest}"], blobs=blobs, on_tick=on_tick):
             if match := STEP.match(line):
                 step, short = match.groups()
