@@ -292,6 +292,9 @@ def test_a_registry_that_lies_about_a_digest_is_not_believed(
         (f"https://{{registry}}/family/{AUTH}", "a reference has no https://"),
         (f"{{registry}}/family/{AUTH}@sha256:12", "is not a digest"),
         (f"{{registry}}/family/{AUTH}:-", "is not a tag"),
+        (f"{{registry}}/family/{AUTH}@", "'' is not a digest"),
+        (f"{{registry}}/family/{AUTH}:1.0.0@", "'' is not a digest"),
+        (f"{{registry}}/family/{AUTH}:", "'' is not a tag"),
         (AUTH, "the namespace is missing"),
     ],
 )
@@ -354,3 +357,15 @@ def test_a_variant_is_found_by_its_tag(
     ):
         outcome = run(repository + suffix)
         assert (outcome.code, outcome.output) == (EQUAL, f"{repository}@{digest}\n"), outcome.errors
+
+
+@pytest.mark.parametrize(
+    ("built", "tag"), [("booksync-api-prediction", "1.0.0-onnx"), ("booksync-api-prediction-onnx", "1.0.0")]
+)
+def test_a_variant_that_was_not_built_is_compared_with_nothing(
+    run: Verify, images: TinyImages, built: str, tag: str
+) -> None:
+    images.add(built, layers={"base": 1_000})
+    outcome = run(f"registry.example.org/family/booksync-api-prediction:{tag}")
+    assert (outcome.code, outcome.output) == (UNDECIDED, "")
+    assert "which was not built here" in outcome.errors
