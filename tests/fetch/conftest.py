@@ -30,7 +30,6 @@ class Resource:
     :param statuses: answered to the first requests instead of the file, one each
     :param cuts: after so many bytes the next answers end, one each, though they have said to be whole
     :param stalls: after so many bytes the next answers wait until :attr:`Mirror.flow` is set, one each
-    :param trickle: after so many bytes more they wait until the mirror stops; 0: they do not
     :param reset: cut by a reset instead of an orderly end
     :param ranges: whether Range is understood
     :param length: what Content-Length says instead of the truth; empty: there is none
@@ -40,7 +39,6 @@ class Resource:
     statuses: list[int]
     cuts: list[int]
     stalls: list[int]
-    trickle: int
     reset: bool
     ranges: bool
     length: str | None
@@ -51,7 +49,6 @@ class Mirror:
 
     :ivar ranges: the Range header of each request, None where there was none
     :ivar flow: lets answers that have stalled go on
-    :ivar stopped: lets them end
     """
 
     def __init__(self) -> None:
@@ -60,7 +57,6 @@ class Mirror:
         self.ranges: list[str | None] = []
         self.lock = threading.Lock()
         self.flow = threading.Event()
-        self.stopped = threading.Event()
         self._server = _Server(self)
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -79,7 +75,6 @@ class Mirror:
         statuses: Sequence[int] = (),
         cuts: Sequence[int] = (),
         stalls: Sequence[int] = (),
-        trickle: int = 0,
         reset: bool = False,
         ranges: bool = True,
         length: str | None = None,
@@ -96,7 +91,6 @@ class Mirror:
             statuses=statuses,
             cuts=cuts,
             stalls=stalls,
-            trickle=trickle,
             reset=reset,
             ranges=ranges,
             length=length,
@@ -111,7 +105,6 @@ class Mirror:
         statuses: Sequence[int] = (),
         cuts: Sequence[int] = (),
         stalls: Sequence[int] = (),
-        trickle: int = 0,
         reset: bool = False,
         ranges: bool = True,
         length: str | None = None,
@@ -122,7 +115,6 @@ class Mirror:
             statuses=[*statuses],
             cuts=[*cuts],
             stalls=[*stalls],
-            trickle=trickle,
             reset=reset,
             ranges=ranges,
             length=length,
@@ -138,7 +130,6 @@ class Mirror:
     def stop(self) -> None:
         """Refuse connections from now on; again is no harm."""
         self.flow.set()
-        self.stopped.set()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -178,11 +169,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if stall:
             self.wfile.flush()
             self.server.mirror.flow.wait()
-            if resource.trickle:
-                self.wfile.write(body[stall : stall + resource.trickle])
-                self.wfile.flush()
-                self.server.mirror.stopped.wait()
-            self.wfile.write(body[stall + resource.trickle : cut])
+            self.wfile.write(body[stall:cut])
         if resource.reset and cut < len(body):
             self.wfile.flush()
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

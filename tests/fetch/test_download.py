@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import errno
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,30 +84,49 @@ def test_what_comes_slowly_is_kept_at_once(mirror: Mirror, cache: Cache, progres
     assert mirror.ranges == [None]
 
 
-def test_an_interrupted_download_ends_at_once_and_keeps_what_has_come(
+def test_an_interrupted_download_ends_though_nothing_comes_and_keeps_what_has_come(
     mirror: Mirror, cache: Cache, progress: Progress
 ) -> None:
-    artifact = mirror.add("hello", CONTENT, stalls=[HALF], trickle=1000)
+    artifact = mirror.add("hello", CONTENT, stalls=[HALF])
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         running = pool.submit(download_package, artifact, cache, progress, bases=mirror.bases)
         partial = cache.partial(artifact.sha256)
         wait_until_kept(partial, HALF)
         progress.cancelled.set()
-        mirror.flow.set()
         try:
             with pytest.raises(concurrent.futures.CancelledError):
                 running.result(WAIT_LIMIT_S)
         finally:
             mirror.stop()  # what had not ended would wait for the rest
-    assert HALF < partial.stat().st_size < len(CONTENT)
+    assert partial.stat().st_size == HALF
     assert not cache.path(artifact.sha256, artifact.file).exists()
 
 
-def test_an_interrupt_ends_the_waiting_between_attempts(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+def test_an_interrupted_download_does_not_wait_for_a_server_that_never_answers(
+    cache: Cache, mirror: Mirror, progress: Progress
+) -> None:
+    artifact = mirror.lock_package("hello", CONTENT)
+    with socket.create_server(("127.0.0.1", 0)) as silent, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        bases = {"debian": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        running = pool.submit(download_package, artifact, cache, progress, bases=bases)
+        connection, _ = silent.accept()
+        with connection:
+            progress.cancelled.set()
+            with pytest.raises(concurrent.futures.CancelledError):
+                running.result(WAIT_LIMIT_S)
+
+
+def test_an_interrupt_ends_the_waiting_between_attempts(
+    mirror: Mirror, cache: Cache, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("booksync_fetch.download.BACKOFF", 10 * WAIT_LIMIT_S)
     artifact = mirror.add("hello", CONTENT, statuses=[503])
-    progress.cancelled.set()
-    with pytest.raises(concurrent.futures.CancelledError):
-        download_package(artifact, cache, progress, bases=mirror.bases)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(download_package, artifact, cache, progress, bases=mirror.bases)
+        wait_until(lambda: bool(mirror.paths), what="the mirror was asked", seconds=WAIT_LIMIT_S)
+        progress.cancelled.set()
+        with pytest.raises(concurrent.futures.CancelledError):
+            running.result(WAIT_LIMIT_S)
     assert len(mirror.paths) == 1
 
 

@@ -10,12 +10,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from booksync_fetch.answer import ask
 from booksync_fetch.cache import CHUNK_BYTES, Cache
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.locks import Artifact
 from booksync_fetch.progress import Progress
 
-TIMEOUT = 60.0  # s without a byte
 #: Attempts in a row that bring less than a chunk, until a file is given up.
 ATTEMPTS = 5
 BACKOFF = 1.0  # s, doubled each time
@@ -77,25 +77,25 @@ def append_rest(address: str, partial: Path, progress: Progress, *, size: int) -
     request = urllib.request.Request(address, headers={"User-Agent": "booksync-bootstrap"})  # noqa: S310
     if have:
         request.add_header("Range", f"bytes={have}-")
-    try:
-        context = create_context() if address.startswith("https:") else None
-        response = urllib.request.urlopen(request, timeout=TIMEOUT, context=context)  # noqa: S310
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == ALREADY_WHOLE:
-            progress.add_bytes(have)
-            return
-        raise
-    with response:
-        start = have if response.status == PARTIAL_CONTENT else 0
-        length = response.headers.get("Content-Length", "")
+    context = create_context() if address.startswith("https:") else None
+    with ask(request, context) as answer:
+        try:
+            head = answer.take(progress)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == ALREADY_WHOLE:
+                progress.add_bytes(have)
+                return
+            raise
+        start = have if head.status == PARTIAL_CONTENT else 0
+        length = head.headers.get("Content-Length", "")
         expected = int(length) if length.isdecimal() else None
         progress.add_bytes(start)
         came = 0
         try:
             with partial.open("ab" if start else "wb") as file:
-                # what has come is written at once: read() would wait for a whole chunk, and lose it when it is cut
-                while came != expected and (chunk := response.read1(CHUNK_BYTES)):
+                # what has come is written at once
+                while came != expected and (chunk := answer.take(progress)):
                     file.write(chunk)
                     file.flush()
                     came += len(chunk)
