@@ -7,6 +7,8 @@ import json
 import os
 import pty
 import signal
+import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from booksync_apps.container import Words
 from booksync_apps.errors import AppError
 from booksync_apps.image import Image
 from booksync_apps.namespaces import find_way_out
+from booksync_apps.roots import Roots, write_roots
 from booksync_apps.up import keeper, log
 from booksync_apps.up.cli import find_directory
 from booksync_apps.up.commands import confirm
@@ -107,6 +110,23 @@ def test_each_service_gets_its_own_secrets_alone(tmp_path: Path) -> None:
         assert service.variables["ENVIRONMENT"] == "staging"
         assert service.variables["HOST"] == "127.0.0.1"
     assert "MANGACOLLEC_CLIENT_ID" not in services[0].variables
+
+
+def test_an_image_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blob = tmp_path / "layer"
+    with tarfile.open(blob, "w") as archive:
+        archive.add(Path(__file__).parent, "etc", recursive=False)
+        archive.add(__file__, "etc/test")
+    seen = []
+
+    def sync() -> None:
+        folders = (path.relative_to(tmp_path) for path in tmp_path.glob("*/*") if (path / "etc/test").stat().st_size)
+        seen.append(sorted(map(str, folders)))
+
+    monkeypatch.setattr(os, "sync", sync)
+    image = replace(IMAGE, digest="sha256:root", layers=[blob])
+    assert write_roots(Roots(tmp_path), image) == tmp_path / "roots/root"
+    assert seen == [["layers/partial-layer"], ["layers/layer", "roots/partial-root"]]
 
 
 def test_records_are_for_people_and_what_is_not_json_is_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
