@@ -18,7 +18,7 @@ from booksync_apps.errors import AppError
 from booksync_apps.image import Image
 from booksync_apps.namespaces import find_way_out
 from booksync_apps.roots import Roots, write_roots
-from booksync_apps.up import keeper, log
+from booksync_apps.up import cli, keeper, log
 from booksync_apps.up.cli import find_directory
 from booksync_apps.up.commands import confirm
 from booksync_apps.up.folder import Folder
@@ -231,6 +231,17 @@ async def test_lines_are_whole_but_for_those_without_end() -> None:
     assert (first, second, last) == ("one", "two \N{REPLACEMENT CHARACTER}", "last")
     assert "".join(parts) == "7" * 200_000
     assert max(map(len, parts)) < 2 * keeper.LONGEST_LINE
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"), [([], ["data", "up"]), (["data"], ["data"]), (["auth"], []), (["auth", "data"], ["data"])]
+)
+def test_logs_are_everybodys_unless_somebody_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], names: list[str], shown: list[str]
+) -> None:
+    Folder(tmp_path).log.write_text("data       | wrong\nup         | data ended with status 3\n")
+    assert cli.run(["--directory", str(tmp_path), "logs", *names], environment={}) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == shown
 
 
 def test_the_folder_is_where_state_belongs() -> None:
