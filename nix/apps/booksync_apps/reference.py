@@ -30,8 +30,7 @@ class Target:
     @property
     def is_local(self) -> bool:
         """Whether the registry is on this machine."""
-        host = re.sub(r":[0-9]+$", "", self.registry)
-        return host in ("localhost", "[::1]") or re.fullmatch(r"127(\.[0-9]+){3}", host) is not None
+        return is_local(self.registry)
 
     def repository(self, name: str) -> str:
         """Return an image's repository without the registry: `family/booksync-api-auth`."""
@@ -66,6 +65,12 @@ class Reference:
     def with_suffix(self, suffix: str) -> str:
         """Return a reference to something else of the repository, by its digest or tag."""
         return f"{self.registry}/{self.repository}{'@' if ':' in suffix else ':'}{suffix}"
+
+
+def is_local(host: str) -> bool:
+    """Tell whether HOST or HOST:PORT is on this machine."""
+    name = re.sub(r":[0-9]+$", "", host)
+    return name in ("localhost", "[::1]") or re.fullmatch(r"127(\.[0-9]+){3}", name) is not None
 
 
 def parse_reference(text: str) -> Reference:

@@ -16,12 +16,14 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from booksync_apps import transport
 from booksync_apps.credentials import Credential
 from booksync_apps.diagnosis import PLAIN, TRUST
 from booksync_apps.errors import AppError
 from booksync_apps.progress import format_bytes
+from booksync_apps.reference import is_local
 from booksync_apps.transport import NoAnswerError, RefusedError, Transport, create_context, describe_failure
 
 USER_AGENT = "booksync-push"
@@ -41,6 +43,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_: object) -> None:
         return None
+
+
+class _Proxies(urllib.request.ProxyHandler):
+    """The proxies of the environment, but for this machine: oras asks them for nothing here (Go's net/http)."""
+
+    def proxy_open(self, req: urllib.request.Request, proxy: str, type: str) -> Any:  # noqa: A002 - urllib's name
+        return None if is_local(req.host) else super().proxy_open(req, proxy, type)
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ class Registry:
     _tokens: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirect(), _Proxies()]
         if self.transport != "plain":
             context = create_context(verify=self.transport == "tls", environment=self.environment)
             handlers.append(urllib.request.HTTPSHandler(context=context))
