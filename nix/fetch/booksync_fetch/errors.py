@@ -8,3 +8,7 @@ class BootstrapError(Exception):
 
     :param message: what, expected, got, and what to do; further lines list the things concerned
     """
+
+
+class ContentError(BootstrapError):
+    """What was to be put into the store is not what the lock says."""

@@ -16,7 +16,7 @@ from typing import Any
 from booksync_fetch.cache import Cache
 from booksync_fetch.debian import HOW_TO_PIN, SupersededError, download_package, mirror_bases
 from booksync_fetch.debian_archive import extract_busybox
-from booksync_fetch.errors import BootstrapError
+from booksync_fetch.errors import BootstrapError, ContentError
 from booksync_fetch.golang import Go, download_python
 from booksync_fetch.locks import Artifact
 from booksync_fetch.nix import Nix
@@ -76,14 +76,22 @@ class Fetch:
     def add(self, artifact: Artifact, nix: Nix, *, expected: str) -> None:
         """Put one artifact into the store.
 
-        :raises BootstrapError: its file has changed since it was verified (and is removed), or a lock is wrong
+        :raises BootstrapError: what it is made of has changed since it was verified (and is removed), or a lock is
+            wrong
         """
         source = self.make_store_object(artifact)
         try:
             nix.add_fixed(source, expected=expected)
-        except BootstrapError:
+        except BootstrapError as error:
             if artifact.sha256:
                 self.cache.verify(artifact.sha256, artifact.file)
+            if artifact.kind == "go" and isinstance(error, ContentError):
+                # go itself does not verify what it has unpacked once
+                modules = self.go.forget_modules()
+                raise BootstrapError(
+                    f"{modules}: expected the locked modules, got others since they were fetched; they are removed. "
+                    f"Run the same command again; if it stays so: {error}"
+                ) from error
             raise
 
     def find_absent(self, needed: Iterable[Artifact]) -> list[Artifact]:

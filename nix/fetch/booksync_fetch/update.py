@@ -106,7 +106,8 @@ class Update:
         file = f"{python['module'].rpartition('/')[2]}-{python['version']}.zip"
         lock = {**python, "file": file, "sha256": hash_file(archive), "size": archive.stat().st_size}
         self.cache.keep(archive, sha256=lock["sha256"], name=file)
-        vendor = go.vendor(self.project.tools)
+        # verified by go as they come, unlike those that are kept
+        vendor = go.vendor(self.project.tools, modules=self.cache.scratch("modules"))
         return {"python": lock, "go": {"vendor": {"name": "go-vendor", "narHash": self.nix.hash_path(vendor)}}}
 
 
