@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import tempfile
 import urllib.request
@@ -331,14 +332,36 @@ def test_what_is_no_image_is_an_error(
 def test_a_config_without_end_is_not_read(
     run: Verify, registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manifest = encode({"config": {"digest": "sha256:0"}, "layers": []})
-    monkeypatch.setattr(Oras, "fetch_manifest", lambda *_: manifest)
     config = b'{"architecture": "other"}'
-    monkeypatch.setattr(Oras, "fetch_blob", lambda _self, _reference, path: path.write_bytes(config))
+    size = len(config)
+
+    def fetch_manifest(*_: object) -> bytes:
+        return encode({"config": {"digest": "sha256:0", "size": size}, "layers": []})
+
+    def fetch_blob(_self: Oras, _reference: str, path: Path, *, size: int) -> None:
+        assert size == len(config)
+        path.write_bytes(config)
+
+    monkeypatch.setattr(Oras, "fetch_manifest", fetch_manifest)
+    monkeypatch.setattr(Oras, "fetch_blob", fetch_blob)
     assert run(f"{registry.address}/family/{AUTH}:1.0.0").code == DIFFERENT
-    config += b" " * CONFIG_LIMIT
+    size = CONFIG_LIMIT + 1
     outcome = run(f"{registry.address}/family/{AUTH}:1.0.0")
     assert (outcome.code, "a config of 4.2 MB" in outcome.errors) == (UNDECIDED, True), outcome.errors
+
+
+def test_a_layer_longer_than_its_manifest_says_is_an_error(
+    run: Verify, push_other: Callable[..., None], registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push_other(base=BASE_BYTES + 1, shared=SHARED_BYTES, booksync_api_auth=5_000)
+    whole = Oras.fetch_manifest
+
+    def fetch_manifest(self: Oras, reference: str) -> bytes:
+        return re.sub(rb'"size":\d+', b'"size":1000', whole(self, reference))
+
+    monkeypatch.setattr(Oras, "fetch_manifest", fetch_manifest)
+    outcome = run(f"{registry.address}/family/{AUTH}:1.0.0")
+    assert (outcome.code, "more than the 1000 bytes" in outcome.errors) == (UNDECIDED, True), outcome.errors
 
 
 def test_a_variant_is_found_by_its_tag(

@@ -13,7 +13,6 @@ from booksync_apps.layout import Image, Json
 from booksync_apps.progress import format_bytes
 from booksync_apps.tree_difference import UnreadableLayerError, find_difference
 
-INDEX = "application/vnd.oci.image.index.v1+json"
 #: Bytes; ours have some thousands.
 CONFIG_LIMIT = 4 << 20
 VERSION = "org.opencontainers.image.version"
@@ -25,8 +24,11 @@ class Repository(Protocol):
     def fetch_manifest(self, digest: str) -> bytes:
         """Return a manifest's bytes, as they were given."""
 
-    def fetch_blob(self, digest: str, path: Path) -> None:
-        """Write a blob to a path."""
+    def fetch_blob(self, digest: str, path: Path, *, size: int) -> None:
+        """Write a blob to a path.
+
+        :param size: bytes that it is said to have, beyond which nothing is written
+        """
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Comparison:
 
     def _explain_one(self, there: Json, ours: dict[str, str]) -> str:
         """Compare a single manifest with that of its platform."""
-        config = self._fetch_json(there["config"]["digest"])
+        config = self._fetch_json(there["config"])
         platform = _platform(config)
         if platform not in ours:
             return f"{platform}: is only there"
@@ -87,7 +89,7 @@ class Comparison:
         if here["config"]["digest"] != there["config"]["digest"]:
             ours, theirs = (
                 read_json(self.image.blobs[here["config"]["digest"]]),
-                self._fetch_json(there["config"]["digest"]),
+                self._fetch_json(there["config"]),
             )
             return f"the config: {_first_difference(ours, theirs)}"
         return f"the manifest: {_first_difference(here, there)}"
@@ -95,19 +97,20 @@ class Comparison:
     def _explain_layer(self, digest: str, theirs: Json) -> str:
         with tempfile.TemporaryDirectory(prefix="booksync-verify-") as folder:
             path = Path(folder, "layer")
-            self.repository.fetch_blob(theirs["digest"], path)
+            self.repository.fetch_blob(theirs["digest"], path, size=int(theirs["size"]))
             try:
                 found = find_difference(self.image.blobs[digest].path, path)
             except UnreadableLayerError as error:
                 return f"{theirs['digest']} ({theirs['mediaType']}) cannot be read here: {error}"
         return found or "the same files, but packed or compressed otherwise"
 
-    def _fetch_json(self, digest: str) -> Json:
+    def _fetch_json(self, descriptor: Json) -> Json:
+        size = int(descriptor["size"])
+        if size > CONFIG_LIMIT:
+            raise ValueError(f"a config of {format_bytes(size)}")
         with tempfile.TemporaryDirectory(prefix="booksync-verify-") as folder:
             path = Path(folder, "blob")
-            self.repository.fetch_blob(digest, path)
-            if (size := path.stat().st_size) > CONFIG_LIMIT:
-                raise ValueError(f"a config of {format_bytes(size)}")
+            self.repository.fetch_blob(descriptor["digest"], path, size=size)
             content: Json = json.loads(path.read_text())
             return content
 

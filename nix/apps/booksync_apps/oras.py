@@ -106,13 +106,21 @@ class Oras:
                 pass
             return path.read_bytes()
 
-    def fetch_blob(self, reference: str, path: Path) -> None:
+    def fetch_blob(self, reference: str, path: Path, *, size: int) -> None:
         """Write a blob to a path, compared with its digest.
 
+        :param size: bytes that it has, of which no more are waited for
         :raises OrasError: it did not end well
         """
-        for _ in self._run(["blob", "fetch", *self._flags("--"), "--output", str(path), reference], blobs={path}):
+
+        def on_tick(position: int) -> None:
+            if position > size:
+                raise OrasError(f"more than the {size} bytes that the manifest announces")
+
+        command = ["blob", "fetch", *self._flags("--"), "--output", str(path), reference]
+        for _ in self._run(command, blobs={path}, on_tick=on_tick):
             pass
+        on_tick(path.stat().st_size)
 
     def _flags(self, prefix: str) -> list[str]:
         return [flag.format(prefix) for flag in FLAGS[self.transport]]

@@ -79,10 +79,10 @@ class RemoteRepository:
         except OrasError as error:
             raise self.explained(error, digest) from error
 
-    def fetch_blob(self, digest: str, path: Path) -> None:
+    def fetch_blob(self, digest: str, path: Path, *, size: int) -> None:
         """Write a blob to a path."""
         try:
-            self.oras.fetch_blob(self.reference.with_suffix(digest), path)
+            self.oras.fetch_blob(self.reference.with_suffix(digest), path, size=size)
         except OrasError as error:
             raise self.explained(error, digest) from error
 
