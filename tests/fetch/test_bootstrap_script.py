@@ -20,6 +20,7 @@ ALL = {
     "uname": "echo Linux x86_64",
     "id": "echo 0",
     "sudo": "",
+    "env": 'export "$1"; shift; exec "$@"',
     "dpkg": "",
     "apt-get": "",
     "python3": "",
@@ -74,6 +75,8 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
+INSTALL = "apt-get -qq -o Dpkg::Use-Pty=0 install --no-install-recommends -y"
+
 NO_PIP = 'case "$*" in "-m pip --version") exit 1 ;; esac'
 OLD_PYTHON = 'case "$1" in -c) exit 1 ;; esac'
 
@@ -106,7 +109,8 @@ def test_what_is_missing_is_installed_by_root(
     assert machine.calls == [
         "dpkg --configure -a",
         "apt-get -qq update",
-        f"apt-get -qq -o Dpkg::Use-Pty=0 install --no-install-recommends -y {packages}",
+        f"env DEBIAN_FRONTEND=noninteractive {INSTALL} {packages}",
+        f"{INSTALL} {packages}",
         f"python3 -B {BOOTSTRAP.parent}/nix/fetch/__main__.py check",
     ]
 
@@ -118,7 +122,8 @@ def test_a_user_installs_by_sudo_and_gets_the_daemon(machine: Machine) -> None:
     assert machine.calls == [
         "sudo dpkg --configure -a",
         "sudo apt-get -qq update",
-        "sudo apt-get -qq -o Dpkg::Use-Pty=0 install --no-install-recommends -y nix-bin nix-setup-systemd",
+        # what stands before sudo it does not hand on
+        f"sudo env DEBIAN_FRONTEND=noninteractive {INSTALL} nix-bin nix-setup-systemd",
         f"python3 -B {BOOTSTRAP.parent}/nix/fetch/__main__.py build",
     ]
 
