@@ -8,6 +8,7 @@ import os
 import pty
 import signal
 import tarfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from booksync_apps.errors import AppError
 from booksync_apps.image import Image
 from booksync_apps.namespaces import find_way_out
 from booksync_apps.roots import Roots, write_roots
-from booksync_apps.up import cli, keeper, log
+from booksync_apps.up import cli, keeper, log, start
 from booksync_apps.up.cli import find_directory
 from booksync_apps.up.commands import confirm
 from booksync_apps.up.folder import Folder
@@ -242,6 +243,30 @@ def test_logs_are_everybodys_unless_somebody_is_named(
     Folder(tmp_path).log.write_text("data       | wrong\nup         | data ended with status 3\n")
     assert cli.run(["--directory", str(tmp_path), "logs", *names], environment={}) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == shown
+
+
+def test_on_its_own_it_shows_what_is_said_until_all_are_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Stack:
+        def __init__(self, *_: object, log: Log, on_ready: Callable[[], None], **_others: object) -> None:
+            self.log = log
+            self.on_ready = on_ready
+
+        async def run(self) -> None:
+            self.log.say("before")
+            self.on_ready()
+            self.log.say("after")
+
+    monkeypatch.setattr(start, "Stack", Stack)
+    monkeypatch.setattr(start, "check_namespaces", lambda _: None)
+    monkeypatch.setattr(start, "plan", lambda *_, **_others: [])
+    # the descriptor itself, which pytest's own stream is beside
+    monkeypatch.setattr("sys.stderr", open(2, "w", closefd=False))  # noqa: SIM115
+    folder = Folder(tmp_path)
+    assert start.start(folder, {}, ports={}, bubblewrap=[], detach=True, environment={}) == 0
+    assert "after" in folder.log.read_text()
+    assert capfd.readouterr().err == "up         | before\n"
 
 
 def test_the_folder_is_where_state_belongs() -> None:
