@@ -114,14 +114,17 @@ def test_each_service_gets_its_own_secrets_alone(tmp_path: Path) -> None:
 
 
 def test_an_image_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/test").write_text("content")
     blob = tmp_path / "layer"
     with tarfile.open(blob, "w") as archive:
-        archive.add(Path(__file__).parent, "etc", recursive=False)
-        archive.add(__file__, "etc/test")
+        archive.add(tmp_path / "etc", "etc")
     seen = []
 
     def sync() -> None:
-        folders = (path.relative_to(tmp_path) for path in tmp_path.glob("*/*") if (path / "etc/test").stat().st_size)
+        folders = (
+            path.relative_to(tmp_path) for path in tmp_path.glob("[lr]*/*") if (path / "etc/test").stat().st_size
+        )
         seen.append(sorted(map(str, folders)))
 
     monkeypatch.setattr(os, "sync", sync)
