@@ -7,6 +7,7 @@
 }:
 let
   cfg = config.services.booksync;
+  members = import ./services.nix;
   backend = config.virtualisation.oci-containers.backend;
   directory =
     if cfg.backup.directory == null then "${cfg.dataDir}/backups" else cfg.backup.directory;
@@ -27,6 +28,10 @@ in
       };
       serviceConfig = {
         Type = "oneshot";
+        # the keys, where the Auth API cannot be asked; without one of the files it may still be
+        EnvironmentFile = map (
+          file: "-${toString file}"
+        ) config.virtualisation.oci-containers.containers.${members.auth.container}.environmentFiles;
         ExecStart = "${pkgs.bash}/bin/bash ${../../deploy/scripts}/backup.sh ${directory}";
         UMask = "0077";
         Nice = 10;

@@ -104,9 +104,10 @@ in
       }) (attrNames members)
     );
 
-    # who PostgreSQL runs as in its image
+    # who PostgreSQL runs as in its image, and perhaps a service of this machine, which is kept out by the folder above;
+    # what engines mount they reach as root
     systemd.tmpfiles.rules = [
-      "d ${cfg.dataDir} 0711 root root -"
+      "d ${cfg.dataDir} 0700 root root -"
       "d ${cfg.dataDir}/postgres 0700 999 999 -"
     ];
   };

@@ -148,12 +148,18 @@ in
     expr = [
       postgres.ports
       postgres.volumes
-      (builtins.elem "d /var/lib/booksync/postgres 0700 999 999 -" plain.systemd.tmpfiles.rules)
     ];
     expected = [
       [ ]
       [ "/var/lib/booksync/postgres:/var/lib/postgresql/data" ]
-      true
+    ];
+  }
+  {
+    name = "the database's folder is its user's, and no user of the machine with the same number gets there";
+    expr = plain.systemd.tmpfiles.rules;
+    expected = [
+      "d /var/lib/booksync 0700 root root -"
+      "d /var/lib/booksync/postgres 0700 999 999 -"
     ];
   }
   {
@@ -333,6 +339,32 @@ in
       }
       true
       true
+    ];
+  }
+  {
+    name = "a backup has the Auth API's keys while that is down, those that are made here and the operator's";
+    expr =
+      map
+        (
+          settings:
+          (booksync ({ backup.enable = true; } // settings))
+          .systemd.services.booksync-backup.serviceConfig.EnvironmentFile
+        )
+        [
+          { }
+          { auth.environmentFiles = [ "/run/secrets/auth.env" ]; }
+          {
+            generateSecrets = false;
+            auth.environmentFiles = [ "/run/secrets/auth.env" ];
+          }
+        ];
+    expected = [
+      [ "-/var/lib/booksync/secrets/auth.env" ]
+      [
+        "-/var/lib/booksync/secrets/auth.env"
+        "-/run/secrets/auth.env"
+      ]
+      [ "-/run/secrets/auth.env" ]
     ];
   }
   {

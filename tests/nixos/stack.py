@@ -47,6 +47,7 @@ with subtest("Ensure that a token of the Auth API is good at the others, and a w
 with subtest("Ensure that nothing of an image can be written to, and the database is not published"):
     machine.fail("podman exec booksync-api-data touch /usr/changed")
     machine.fail("bash -c '</dev/tcp/127.0.0.1/5432'")
+    machine.succeed("test $(stat -c %a /var/lib/booksync) = 700")
 
 with subtest("Ensure that nginx has the APIs at one address"):
     machine.wait_for_open_port(80)
@@ -70,3 +71,8 @@ with subtest("Ensure that a backup is made, and is nobody else's to read"):
     machine.succeed("systemctl start booksync-backup.service")
     machine.succeed("test -s /var/lib/booksync/backups/booksync-*.dump")
     machine.succeed("test $(stat -c %a /var/lib/booksync/backups) = 700")
+
+with subtest("Ensure that a backup has its keys while the Auth API is down"):
+    machine.succeed("rm -r /var/lib/booksync/backups/*", "systemctl stop podman-booksync_auth_api.service")
+    machine.succeed("systemctl start booksync-backup.service")
+    machine.succeed("grep -q ^JWT_SECRET_KEY= /var/lib/booksync/backups/booksync-*.keys")
