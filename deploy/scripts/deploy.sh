@@ -17,7 +17,8 @@
 #     --recreate          make every container anew, as for a secret that has changed
 #     HEALTHY_SECONDS     how long they may take (300)
 #
-# Exit status: 0 the new images are in service, 1 they are not and what ran before does, 3 nor does that.
+# Exit status: 0 the new images are in service, 1 they are not and what ran before is (the last line says whether nginx runs),
+# 3 nor is that.
 set -Eeuo pipefail
 here=${BASH_SOURCE[0]%/*}
 . "$here/container.sh"

@@ -119,6 +119,36 @@ def test_nothing_left_to_go_back_to_is_said(first: ScriptServer) -> None:
     assert "going back failed as well" in result.output
 
 
+def turn_nginx_on(server: ScriptServer, *, health: str) -> None:
+    """Let .env have nginx too, as an operator does."""
+    add_image(server, "images", "nginx:stable-alpine", letter="f", health=health)
+    with (server.folder / ".env").open("a") as stream:
+        stream.write("COMPOSE_PROFILES=nginx\n")
+
+
+def test_nginx_that_fails_is_shown_and_no_failure_of_the_way_back(first: ScriptServer) -> None:
+    """As without a certificate."""
+    before = running(first)
+    turn_nginx_on(first, health=NOT_HEALTHY)
+    result = deploy(first)
+    assert result.code == 1, result.output
+    assert "nginx: running stuck" in result.output
+    assert "the last words of nginx" in result.output
+    assert "the services are healthy again, as they were; nginx is not, see above" in result.output
+    assert running(first) == {**before, "booksync-nginx": "nginx:stable-alpine"}
+
+
+@pytest.mark.parametrize("health", ["healthy", NOT_HEALTHY])
+def test_way_back_of_a_service_starts_nginx_and_does_not_need_it(first: ScriptServer, health: str) -> None:
+    before = running(first)
+    turn_nginx_on(first, health=health)
+    add_image(first, "images", LOCAL["auth-api"], letter="e", health=NOT_HEALTHY)
+    result = deploy(first, LOCAL["auth-api"])
+    assert result.code == 1, result.output
+    assert ("the stack is healthy again, as it was" in result.output) == (health == "healthy")
+    assert running(first) == {**before, "booksync-nginx": "nginx:stable-alpine"}
+
+
 def test_way_back_needs_no_room(first: ScriptServer) -> None:
     before, content = running(first), (first.folder / ".env").read_text()
     fail_once_it_is_stuck(first, "cp", "install", "sync")
