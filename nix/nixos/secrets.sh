@@ -1,11 +1,16 @@
 # Make a file of variables for each container below $SECRETS, unless it is there; $DATABASE is the database's folder.
 set -eu
 
-if [ -e "$SECRETS/postgres.env" ]; then
+lost=
+for name in postgres auth data prediction; do
+    # a power cut may have left an empty one
+    [ -s "$SECRETS/$name.env" ] || lost="$lost $SECRETS/$name.env"
+done
+if [ -z "$lost" ]; then
     exit 0
 fi
 if [ -n "$(ls -A "$DATABASE" 2>/dev/null)" ]; then
-    echo "booksync-secrets: $DATABASE has a database, and $SECRETS/postgres.env, its passwords, is gone: put it back" >&2
+    echo "booksync-secrets: $DATABASE has a database, and its secrets are gone or empty: put back$lost" >&2
     exit 1
 fi
 
@@ -34,5 +39,8 @@ printf '%s\n' "POSTGRES_PASSWORD=$(secret)" "DB_AUTH_PASSWORD=$auth" "DB_DATA_PA
     address prediction "$prediction"
     printf '%s\n' "APP_SECRET_KEY=$app"
 } >"$partial/prediction.env"
+# they are on the disk before a database is made with them
+sync "$partial"/* "$partial"
 rm -rf "$SECRETS"
 mv "$partial" "$SECRETS"
+sync "${SECRETS%/*}"

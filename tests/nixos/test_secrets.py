@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "nix/nixos/secrets.sh"
-PROGRAMS = ("cat", "ls", "mkdir", "mv", "od", "rm", "sh", "tr")
+PROGRAMS = ("cat", "ls", "mkdir", "mv", "od", "rm", "sh", "sync", "tr")
 NAMES = {
     "postgres": ["POSTGRES_PASSWORD", "DB_AUTH_PASSWORD", "DB_DATA_PASSWORD", "DB_PREDICTION_PASSWORD"],
     "auth": ["DATABASE_URL", "JWT_SECRET_KEY"],
@@ -106,9 +106,45 @@ def test_what_was_cut_short_is_made_anew_whole(place: Place) -> None:
     assert not partial.exists()
 
 
+def test_they_are_on_the_disk_before_they_have_their_name(place: Place) -> None:
+    log = place.directory / "log"
+    for name in ("mv", "sync"):
+        program = place.programs / name
+        # with its name, by which busybox goes
+        real = place.directory / name
+        program.rename(real)
+        program.write_text(f'#!{place.programs}/sh\necho "{name} $*" >>{log}\nexec {real} "$@"\n')
+        program.chmod(0o755)
+    done = place.run()
+    assert (done.returncode, done.stderr) == (0, "")
+    partial = f"{place.secrets}.partial"
+    files = " ".join(f"{partial}/{name}.env" for name in sorted(NAMES))
+    assert log.read_text().splitlines() == [
+        f"sync {files} {partial}",
+        f"mv {partial} {place.secrets}",
+        f"sync {place.directory}",
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_a_power_cut_has_emptied_is_none(place: Place, name: str) -> None:
+    assert place.run().returncode == 0
+    file = place.secrets / f"{name}.env"
+    file.write_text("")
+    (place.database / "PG_VERSION").touch()
+    done = place.run()
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"its secrets are gone or empty: put back {file}\n")
+    assert file.read_text() == ""
+    # nothing has been made with them yet
+    (place.database / "PG_VERSION").unlink()
+    assert place.run().returncode == 0
+    assert {name: list(values) for name, values in place.read().items()} == NAMES
+
+
 def test_a_database_without_its_passwords_is_not_given_new_ones(place: Place) -> None:
     (place.database / "PG_VERSION").touch()
     done = place.run()
     assert done.returncode == 1
-    assert "put it back" in done.stderr
+    assert f"put back {place.secrets}/postgres.env" in done.stderr
     assert not place.secrets.exists()
