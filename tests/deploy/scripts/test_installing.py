@@ -183,6 +183,17 @@ def test_secrets_that_are_there_stay(installed: ScriptServer) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_a_killed_run_left_is_not_written_through(installed: ScriptServer) -> None:
+    """It had the number that this one has, and its last secret has two names."""
+    before = secrets_of(installed)
+    left = 'cd secrets && rm app_secret_key && ln jwt_secret_key ".partial-$$" && exec ../scripts/secrets.sh'
+    result = installed.run("bash", "-c", left)
+    assert result.code == 0, result.output
+    after = secrets_of(installed)
+    assert after.pop("app_secret_key") != before.pop("app_secret_key")
+    assert after == before
+
+
 def test_env_file_of_the_guide_goes_on(server: ScriptServer) -> None:
     (server.folder / ".env").write_text(
         "DB_AUTH_PASSWORD=auth-secure-password\n"
