@@ -73,6 +73,10 @@ for service in "${!wanted[@]}"; do
     say "$service: $image"
 done
 
+# podman has no such field
+[[ $("$engine" info --format '{{.MemoryLimit}}' 2>/dev/null) != false ]] ||
+    say "this machine limits no container's memory: add cgroup_enable=memory to /boot/firmware/cmdline.txt and reboot"
+
 is_running=$("$engine" container inspect --format '{{.State.Running}}' "${CONTAINERS[postgres]}" 2>/dev/null) || is_running=false
 if [[ $backup == yes && $is_running != true ]] && "$engine" volume inspect "$VOLUME" >/dev/null 2>&1; then
     fail "${CONTAINERS[postgres]} does not run, so that its data cannot be saved; nothing was changed. Start it" \

@@ -2,7 +2,7 @@
 # Stands in for docker and its compose. Images are files of /engine/images and /engine/registry by name, with / as %:
 # a line with their id, how they do once they run, and their name by digest, if they have one. Containers are files of
 # /engine/containers with the image's name and its id; nginx is one more where .env has COMPOSE_PROFILES=nginx. The volume is
-# /engine/volume. What was called is in /engine/calls.
+# /engine/volume, whether memory can be limited is in /engine/memory-limit. What was called is in /engine/calls.
 set -eu
 printf '%s\n' "$*" >>/engine/calls
 
@@ -97,6 +97,8 @@ case $1 in
     compose) shift && compose "$@" ;;
     container) shift 2 && inspect "$@" ;;
     image) shift 2 && image_inspect "$@" ;;
+    # without it as podman
+    info) cat /engine/memory-limit 2>/dev/null || no_such "field: ${!#}" ;;
     volume) [[ -e /engine/volume ]] || no_such "volume: ${!#}" ;;
     pull)
         [[ -e $(place registry "${!#}") ]] || no_such "manifest: ${!#}"

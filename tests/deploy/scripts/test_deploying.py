@@ -300,6 +300,16 @@ def test_wrong_env_file_is_found_before_anything_changes(first: ScriptServer) ->
     assert running(first) == before
 
 
+@pytest.mark.parametrize(("limit", "is_said"), [("false", True), ("true", False), (None, False)])
+def test_machine_that_limits_no_memory_is_said(first: ScriptServer, limit: str | None, is_said: bool) -> None:
+    """As a Raspberry Pi's kernel, where engines let limits go without a failure; podman does not say."""
+    if limit is not None:
+        (first.engine / "memory-limit").write_text(f"{limit}\n")
+    result = deploy(first)
+    assert result.code == 0, result.output
+    assert ("add cgroup_enable=memory to /boot/firmware/cmdline.txt" in result.output) == is_said
+
+
 def test_operators_lines_stay(first: ScriptServer) -> None:
     """Of .env only the images' lines are touched."""
     path = first.folder / ".env"
