@@ -122,8 +122,7 @@ list_running_images() {
 
 # $1: NAME=VALUE, a line each
 record_release() {
-    printf '%s\n' "$1" >"$releases/.partial"
-    sync "$releases/.partial"
+    printf '%s\n' "$1" >"$releases/.partial" && sync "$releases/.partial" || return
     local name
     until
         name=$releases/$(date -u +%Y%m%dT%H%M%SZ)
@@ -202,6 +201,6 @@ change_to() {
     fi
     rm "$env_file.before"
     # not what .env says: a service that was started by hand has no line there, or a name that moves
-    running=$(list_running_images)
-    record_release "$running"
+    { running=$(list_running_images) && record_release "$running"; } ||
+        say "this release cannot be written into $releases, see above: rollback.sh will not lead back to it"
 }

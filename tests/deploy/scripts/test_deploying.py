@@ -168,6 +168,21 @@ def test_way_back_that_cannot_be_begun_is_said(first: ScriptServer) -> None:
     assert "going back failed as well" in result.output
 
 
+def test_release_that_cannot_be_written_down_is_in_service(first: ScriptServer) -> None:
+    before = sorted(path.name for path in (first.folder / "releases").iterdir())
+    write_program(
+        first.stubs / "sync",
+        '#!/bin/bash\nif [[ $* == */releases/* ]]; then\n    echo "sync: No space left on device" >&2\n    exit 1\nfi\n'
+        'exec /usr/bin/sync "$@"\n',
+    )
+    add_image(first, "images", LOCAL["auth-api"], letter="e")
+    result = deploy(first, LOCAL["auth-api"])
+    assert result.code == 0, result.output
+    assert "this release cannot be written into /srv/booksync/releases" in result.output
+    assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-eeeeeeeeeeee"
+    assert sorted(path.name for path in first.folder.glob("releases/[0-9]*")) == before
+
+
 def test_no_copy_of_the_env_file_is_left(first: ScriptServer) -> None:
     """Neither of a deployment that went well nor of one that went back."""
     for health in (NOT_HEALTHY, "healthy"):
