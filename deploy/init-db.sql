@@ -149,14 +149,17 @@ BEGIN
     END LOOP;
 END $$;
 
--- The extension: in public, at the version of this server's files.
+-- The extension: in public, at the version of this server's files; a newer one, as after a rollback, has no way back.
 DO $$
 DECLARE
     installed record;
 BEGIN
-    SELECT extversion, extnamespace::regnamespace::text AS schema,
-        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS newest
-    INTO installed FROM pg_extension WHERE extname = 'vector';
+    SELECT extversion, extnamespace::regnamespace::text AS schema, own.default_version AS own, EXISTS (
+        SELECT FROM pg_extension_update_paths('vector')
+        WHERE source = extversion AND target = own.default_version AND path IS NOT NULL
+    ) AS has_way
+    INTO installed FROM pg_extension JOIN pg_available_extensions AS own ON own.name = extname
+    WHERE extname = 'vector';
     IF NOT FOUND THEN
         PERFORM pg_temp.run('CREATE EXTENSION vector WITH SCHEMA public');
         RETURN;
@@ -164,8 +167,12 @@ BEGIN
     IF installed.schema <> 'public' THEN
         PERFORM pg_temp.run('ALTER EXTENSION vector SET SCHEMA public');
     END IF;
-    IF installed.extversion <> installed.newest THEN
-        PERFORM pg_temp.run(format('ALTER EXTENSION vector UPDATE TO %L', installed.newest));
+    IF installed.has_way THEN
+        PERFORM pg_temp.run(format('ALTER EXTENSION vector UPDATE TO %L', installed.own));
+    ELSIF installed.extversion <> installed.own THEN
+        PERFORM pg_temp.say(format('pgvector %s of this database is newer than this server''s %s, to which no way leads'
+            ' back: it goes on as it is. Nearly all works with the older library; what %1$s has added fails',
+            installed.extversion, installed.own));
     END IF;
 END $$;
 
