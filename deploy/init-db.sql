@@ -12,8 +12,9 @@
 -- limits, grants to roles that are not BookSync's) stays.
 --
 -- Read from the environment of psql: DB_AUTH_USER, DB_DATA_USER, DB_PREDICTION_USER; DB_AUTH_PASSWORD,
--- DB_DATA_PASSWORD, DB_PREDICTION_PASSWORD or the same with _FILE; POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE and
--- ENVIRONMENT or APP_ENV, which say whether the guide's sample passwords are good enough.
+-- DB_DATA_PASSWORD, DB_PREDICTION_PASSWORD or the same with _FILE; POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE, which
+-- takes the place of a superuser's `password`, and with ENVIRONMENT or APP_ENV says whether the guide's sample passwords
+-- are good enough.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -71,7 +72,8 @@ INSERT INTO service (name, role, password, tables) VALUES
      '{embeddings,recommendations,jobs}');
 
 CREATE TEMPORARY TABLE circumstance ON COMMIT DROP AS
-    SELECT :'admin_password' = 'password' AND :'environment' <> 'production' AS is_trial;
+    SELECT :'admin_password' AS admin_password, :'environment' = 'production' AS is_production,
+        :'admin_password' = 'password' AND :'environment' <> 'production' AS is_trial;
 
 CREATE TEMPORARY TABLE report (
     id int GENERATED ALWAYS AS IDENTITY, line text NOT NULL, is_change boolean NOT NULL
@@ -209,6 +211,25 @@ BEGIN
             PERFORM pg_temp.run(format('ALTER ROLE %I NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', wanted.role));
         END IF;
     END LOOP;
+END $$;
+
+-- The superuser's own, as a trial leaves it: every service could log in with it. Another one is the owner's to change.
+DO $$
+DECLARE
+    verifier text := (SELECT rolpassword FROM pg_authid WHERE rolname = current_user);
+    given record;
+BEGIN
+    SELECT * INTO given FROM circumstance;
+    IF given.is_trial OR NOT pg_temp.is_password('password', verifier) THEN
+        RETURN;
+    END IF;
+    IF given.admin_password NOT IN ('', 'password') THEN
+        PERFORM pg_temp.run(format('ALTER ROLE %I PASSWORD %L', current_user, given.admin_password),
+            format('ALTER ROLE %I PASSWORD ''********''', current_user));
+    ELSIF given.is_production THEN
+        PERFORM pg_temp.say(format('superuser %I has the guide''s sample password, which everybody knows: give'
+            ' POSTGRES_PASSWORD another one, and run this again', current_user));
+    END IF;
 END $$;
 
 -- Time-outs and the connection limit, where the owner has set none; what to find without a schema's name, always.
