@@ -31,7 +31,7 @@
 \set admin_password `printf %s "${POSTGRES_PASSWORD:-$(cat "${POSTGRES_PASSWORD_FILE:-/dev/null}")}"`
 \set environment `printf %s "${ENVIRONMENT:-$APP_ENV}"`
 
-BEGIN;
+BEGIN READ WRITE; -- whatever an owner has set as the default
 
 DO $$
 BEGIN

@@ -133,6 +133,34 @@ def dump_plainly(host: Host) -> bytes:
     """Return what the guide's own line writes."""
     words = ("pg_dump", "-U", "family", "booksync")
     done = host.server.sandbox.run(
+OWNERS = """
+CREATE ROLE grafana;
+CREATE ROLE "O'Brien";
+GRANT CONNECT ON DATABASE booksync TO grafana;
+GRANT TEMPORARY ON DATABASE booksync TO "O'Brien" WITH GRANT OPTION;
+ALTER DATABASE booksync SET work_mem = '7MB';
+ALTER DATABASE booksync SET "booksync.motto" = 'l''été = "a, b"';
+ALTER ROLE grafana IN DATABASE booksync SET search_path = data, "Odd, one", '';
+ALTER DATABASE booksync SET default_transaction_read_only = on;
+"""
+PRIVILEGES = "SELECT acl FROM pg_database, unnest(datacl) AS acl WHERE datname = 'booksync' ORDER BY acl::text"
+SETTINGS = (
+    "SELECT setrole::regrole, setconfig FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase"
+    " WHERE datname = 'booksync' ORDER BY 1"
+)
+
+
+def test_what_an_owner_has_set_for_the_database_stays(host: Host) -> None:
+    """No dump holds it."""
+    host.server.query(OWNERS, database="booksync")
+    before = [host.server.query(sql) for sql in (PRIVILEGES, SETTINGS)]
+    assert "grafana=c/family" in before[0]
+    dump = host.back_up()
+    result = host.run("restore.sh", "--yes", f"backups/{dump.name}")
+    assert result.code == 0, result.output
+    assert [host.server.query(sql) for sql in (PRIVILEGES, SETTINGS)] == before
+
+
         *words,
         entrypoint=False,
         environment={"PGPORT": str(host.server.port)},
