@@ -12,8 +12,9 @@
 -- limits, grants to roles that are not BookSync's) stays.
 --
 -- Read from the environment of psql: DB_AUTH_USER, DB_DATA_USER, DB_PREDICTION_USER; DB_AUTH_PASSWORD,
--- DB_DATA_PASSWORD, DB_PREDICTION_PASSWORD or the same with _FILE; POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE and
--- ENVIRONMENT or APP_ENV, which say whether the guide's sample passwords are good enough.
+-- DB_DATA_PASSWORD, DB_PREDICTION_PASSWORD or the same with _FILE; POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE, which
+-- takes the place of a superuser's `password`, and with ENVIRONMENT or APP_ENV says whether the guide's sample passwords
+-- are good enough.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -30,7 +31,7 @@
 \set admin_password `printf %s "${POSTGRES_PASSWORD:-$(cat "${POSTGRES_PASSWORD_FILE:-/dev/null}")}"`
 \set environment `printf %s "${ENVIRONMENT:-$APP_ENV}"`
 
-BEGIN;
+BEGIN READ WRITE; -- whatever an owner has set as the default
 
 DO $$
 BEGIN
@@ -71,7 +72,8 @@ INSERT INTO service (name, role, password, tables) VALUES
      '{embeddings,recommendations,jobs}');
 
 CREATE TEMPORARY TABLE circumstance ON COMMIT DROP AS
-    SELECT :'admin_password' = 'password' AND :'environment' <> 'production' AS is_trial;
+    SELECT :'admin_password' AS admin_password, :'environment' = 'production' AS is_production,
+        :'admin_password' = 'password' AND :'environment' <> 'production' AS is_trial;
 
 CREATE TEMPORARY TABLE report (
     id int GENERATED ALWAYS AS IDENTITY, line text NOT NULL, is_change boolean NOT NULL
@@ -149,14 +151,17 @@ BEGIN
     END LOOP;
 END $$;
 
--- The extension: in public, at the version of this server's files.
+-- The extension: in public, at the version of this server's files; a newer one, as after a rollback, has no way back.
 DO $$
 DECLARE
     installed record;
 BEGIN
-    SELECT extversion, extnamespace::regnamespace::text AS schema,
-        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS newest
-    INTO installed FROM pg_extension WHERE extname = 'vector';
+    SELECT extversion, extnamespace::regnamespace::text AS schema, own.default_version AS own, EXISTS (
+        SELECT FROM pg_extension_update_paths('vector')
+        WHERE source = extversion AND target = own.default_version AND path IS NOT NULL
+    ) AS has_way
+    INTO installed FROM pg_extension JOIN pg_available_extensions AS own ON own.name = extname
+    WHERE extname = 'vector';
     IF NOT FOUND THEN
         PERFORM pg_temp.run('CREATE EXTENSION vector WITH SCHEMA public');
         RETURN;
@@ -164,8 +169,12 @@ BEGIN
     IF installed.schema <> 'public' THEN
         PERFORM pg_temp.run('ALTER EXTENSION vector SET SCHEMA public');
     END IF;
-    IF installed.extversion <> installed.newest THEN
-        PERFORM pg_temp.run(format('ALTER EXTENSION vector UPDATE TO %L', installed.newest));
+    IF installed.has_way THEN
+        PERFORM pg_temp.run(format('ALTER EXTENSION vector UPDATE TO %L', installed.own));
+    ELSIF installed.extversion <> installed.own THEN
+        PERFORM pg_temp.say(format('pgvector %s of this database is newer than this server''s %s, to which no way leads'
+            ' back: it goes on as it is. Nearly all works with the older library; what %1$s has added fails',
+            installed.extversion, installed.own));
     END IF;
 END $$;
 
@@ -202,6 +211,25 @@ BEGIN
             PERFORM pg_temp.run(format('ALTER ROLE %I NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', wanted.role));
         END IF;
     END LOOP;
+END $$;
+
+-- The superuser's own, as a trial leaves it: every service could log in with it. Another one is the owner's to change.
+DO $$
+DECLARE
+    verifier text := (SELECT rolpassword FROM pg_authid WHERE rolname = current_user);
+    given record;
+BEGIN
+    SELECT * INTO given FROM circumstance;
+    IF given.is_trial OR NOT pg_temp.is_password('password', verifier) THEN
+        RETURN;
+    END IF;
+    IF given.admin_password NOT IN ('', 'password') THEN
+        PERFORM pg_temp.run(format('ALTER ROLE %I PASSWORD %L', current_user, given.admin_password),
+            format('ALTER ROLE %I PASSWORD ''********''', current_user));
+    ELSIF given.is_production THEN
+        PERFORM pg_temp.say(format('superuser %I has the guide''s sample password, which everybody knows: give'
+            ' POSTGRES_PASSWORD another one, and run this again', current_user));
+    END IF;
 END $$;
 
 -- Time-outs and the connection limit, where the owner has set none; what to find without a schema's name, always.

@@ -5,7 +5,8 @@
 #
 # Makes DIRECTORY/booksync-DATE.dump (pg_dump's custom format, compressed), verified by restoring it into a database that
 # is removed again, and beside it its SHA-256, and booksync-DATE.keys with the Auth API's JWT_SECRET_KEY and
-# CREDENTIALS_KEY. All are readable by their owner alone. The dump has its name only when it is whole and verified.
+# CREDENTIALS_KEY. All are readable by their owner alone. The dump has its name only when it is whole and verified. One run
+# at a time works in DIRECTORY.
 #
 #     KEEP_DAYS, KEEP_COUNT   a backup goes when it is older than KEEP_DAYS (30) and KEEP_COUNT (7) newer ones are there
 #
@@ -57,6 +58,12 @@ read_keys() {
     printf '%s' "$found"
 }
 
+# one at a time, or two of one second share a name; the lock ends with the process
+take_lock() {
+    exec 9>"$directory/.lock"
+    flock -n 9 || fail "another backup.sh is at work in $directory; nothing was saved"
+}
+
 clean_up() {
     rm -f "$partial" "$partial_keys"
     [[ -z $named ]] || rm -f "$named.dump.sha256" "$named.keys"
@@ -82,6 +89,25 @@ WHERE (datname ~ '^booksync_verify_[0-9]+$'
   AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.datid = d.oid)
 \gexec
 SQL
+}
+
+# before the database in use has a full disk: the scratch database is as large, and so is its WAL, until checkpoints take
+# it away (max_wal_size, 1 GB)
+check_room() {
+    local place needed line
+    place=$(run_sql "$aside" <<<'SHOW data_directory')
+    needed=$(run_sql "$aside" --set=name="$database" <<'SQL'
+SELECT (size + least(size, 1 << 30)) >> 20 FROM pg_database_size(:'name') AS size
+SQL
+    )
+    line=$(inside df -Pk "$place" </dev/null | tail -n 1) || true
+    # of the columns the one before the percentage: names may have spaces
+    if [[ ! $line =~ ([0-9]+)\ +[0-9]+%\  ]]; then
+        say "how much room $place in $container has cannot be told; verifying takes about $needed MiB"
+    elif ((BASH_REMATCH[1] / 1024 <= needed)); then
+        fail "$place in $container has $((BASH_REMATCH[1] / 1024)) MiB free, and verifying takes about $needed MiB: make" \
+            "room there, e.g. remove the databases ${database}_before_... of restore.sh; nothing was saved"
+    fi
 }
 
 # $1: a backup's name; whether it has a dump, which may have been compressed by hand
@@ -126,6 +152,7 @@ fi
 find_database
 
 mkdir -p "$directory"
+take_lock
 until
     name=$directory/booksync-$(date -u +%Y%m%dT%H%M%SZ)
     [[ ! -e $name.dump ]]
@@ -144,6 +171,7 @@ trap 'exit 143' TERM
 remove_left_files
 remove_left_databases || say "databases that earlier runs have left could not be removed"
 inside pg_dump --username="$user" --format=custom --compress=6 "$database" </dev/null >"$partial"
+check_room
 scratch=booksync_verify_$$
 make_database "$scratch"
 restore_into "$scratch" "$partial"

@@ -17,7 +17,8 @@
 #     --recreate          make every container anew, as for a secret that has changed
 #     HEALTHY_SECONDS     how long they may take (300)
 #
-# Exit status: 0 the new images are in service, 1 they are not and what ran before does, 3 nor does that.
+# Exit status: 0 the new images are in service, 1 they are not and what ran before is (the last line says whether nginx runs),
+# 3 nor is that.
 set -Eeuo pipefail
 here=${BASH_SOURCE[0]%/*}
 . "$here/container.sh"
@@ -71,6 +72,10 @@ for service in "${!wanted[@]}"; do
     changes+=("${VARIABLES[$service]}=$image")
     say "$service: $image"
 done
+
+# podman has no such field
+[[ $("$engine" info --format '{{.MemoryLimit}}' 2>/dev/null) != false ]] ||
+    say "this machine limits no container's memory: add cgroup_enable=memory to /boot/firmware/cmdline.txt and reboot"
 
 is_running=$("$engine" container inspect --format '{{.State.Running}}' "${CONTAINERS[postgres]}" 2>/dev/null) || is_running=false
 if [[ $backup == yes && $is_running != true ]] && "$engine" volume inspect "$VOLUME" >/dev/null 2>&1; then

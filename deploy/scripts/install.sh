@@ -26,14 +26,17 @@ directory=${1:-/srv/booksync}
 
 replaced=()
 
+# $1: what is where another one goes
+keep() {
+    # what an operator has edited may be in an older one
+    mv --backup=numbered --no-target-directory "$1" "$1.old"
+    say "$1 was another one: it is kept as ${1##*/}.old"
+    replaced+=("$1")
+}
+
 # $1: a file, $2: its place, $3: its mode
 place() {
-    if [[ -e $2 ]] && ! cmp -s "$1" "$2"; then
-        # what an operator has edited may be in an older one
-        mv --backup=numbered "$2" "$2.old"
-        say "$2 was another one: it is kept as ${2##*/}.old"
-        replaced+=("$2")
-    fi
+    if [[ -e $2 ]] && ! cmp -s "$1" "$2"; then keep "$2"; fi
     install -m "$3" "$1" "$2"
 }
 
@@ -42,7 +45,9 @@ install -d -m 755 "$directory" "$directory/nginx" "$directory/nginx/tls" "$direc
 install -d -m 700 "$directory/backups" "$directory/releases"
 place "$source/compose.prod.yaml" "$directory/docker-compose.prod.yml" 644
 # so that the guide's shorter lines are about production here
-ln -sfn docker-compose.prod.yml "$directory/docker-compose.yml"
+link=$directory/docker-compose.yml
+if [[ -e $link || -L $link ]] && [[ $(readlink "$link") != docker-compose.prod.yml ]]; then keep "$link"; fi
+ln -sfn docker-compose.prod.yml "$link"
 place "$source/nginx/nginx.conf" "$directory/nginx/nginx.conf" 644
 for file in "$source"/monitoring/*; do
     place "$file" "$directory/monitoring/${file##*/}" 644
@@ -57,8 +62,11 @@ done
 "$directory/scripts/secrets.sh" "$directory"
 
 if [[ -d /run/systemd/system ]]; then
-    for unit in "$source"/systemd/*; do
-        sed "s|/srv/booksync|$directory|g" "$unit" >"/etc/systemd/system/${unit##*/}"
+    unit=$(mktemp)
+    trap 'rm -f "$unit"' EXIT
+    for file in "$source"/systemd/*; do
+        sed "s|/srv/booksync|$directory|g" "$file" >"$unit"
+        place "$unit" "/etc/systemd/system/${file##*/}" 644
     done
     systemctl daemon-reload
     systemctl enable booksync.service

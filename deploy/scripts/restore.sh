@@ -64,6 +64,26 @@ clean_up() {
     [[ -z $new ]] || drop_database "$new" || say "database $new could not be removed"
 }
 
+# what belongs to a database and is in no dump, as its owner has it; init-db.sql then sets what BookSync needs
+copy_settings() {
+    run_sql "$aside" --set=name="$database" --set=new="$new" <<'SQL'
+SELECT format('GRANT %s ON DATABASE %I TO %I%s', privilege_type, :'new', rolname,
+    CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END)
+FROM pg_database, aclexplode(datacl) JOIN pg_roles ON pg_roles.oid = grantee WHERE datname = :'name'
+UNION ALL
+SELECT CASE setrole WHEN 0 THEN format('ALTER DATABASE %I', :'new')
+    ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(setrole), :'new') END
+    -- of these, as of pg_dump's, the value is a list of names, quoted where they need it; only '' is none there
+    || CASE WHEN part[1] IN ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries')
+        THEN format(' SET %I = %s', part[1], regexp_replace(part[2], '(^|, )""(?=,|$)', '\1''''', 'g'))
+        ELSE format(' SET %I = %L', part[1], part[2]) END
+FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS line,
+    regexp_match(line, '^([^=]+)=(.*)$') AS part
+WHERE datname = :'name'
+\gexec
+SQL
+}
+
 # both at once, or neither
 swap() {
     run_sql "$aside" --set=name="$database" --set=new="$new" --set=old="$old" <<'SQL'
@@ -87,7 +107,8 @@ trap 'exit 143' TERM
 new=${database}_restored_$stamp
 make_database "$new"
 restore_into "$new" "$file"
-# what belongs to a database and is in no dump: who may connect, and each role's search_path
+copy_settings
+# who may connect, and each role's search_path
 run_sql "$new" <"$here/../init-db.sql" >&2
 check_nobody_is_connected
 swap

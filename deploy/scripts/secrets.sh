@@ -64,6 +64,8 @@ while read -r name owner group mode; do
     file=$secrets/$name
     [[ ! -e $file || -f $file ]] || fail "$file is no file; an engine makes a folder where one is missing: remove it"
     if [[ ! -e $file ]]; then
+        # one of this number that was killed may have left it: a second name of the secret that it had just made
+        rm -f "$partial"
         write_value "$name" "$partial"
         sync "$partial"
         # not mv: it would overwrite what another run has made meanwhile

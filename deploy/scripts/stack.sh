@@ -19,7 +19,7 @@ declare -rA VARIABLES=(
 )
 declare -rA CONTAINERS=(
     [postgres]=booksync-postgres [auth-api]=booksync_auth_api [data-api]=booksync-api-data
-    [prediction-api]=booksync-api-prediction
+    [prediction-api]=booksync-api-prediction [nginx]=booksync-nginx
 )
 # shellcheck disable=SC2034 # deploy.sh reads it
 readonly VOLUME=booksync_pgdata # of the database
@@ -122,8 +122,7 @@ list_running_images() {
 
 # $1: NAME=VALUE, a line each
 record_release() {
-    printf '%s\n' "$1" >"$releases/.partial"
-    sync "$releases/.partial"
+    printf '%s\n' "$1" >"$releases/.partial" && sync "$releases/.partial" || return
     local name
     until
         name=$releases/$(date -u +%Y%m%dT%H%M%SZ)
@@ -137,10 +136,11 @@ record_release() {
 # what a mistake left is said before it is undone
 show_what_is_wrong() {
     local service state
-    for service in "${SERVICES[@]}"; do
+    for service in "${SERVICES[@]}" nginx; do
         state=$("$engine" container inspect --format '{{.State.Status}} {{with .State.Health}}{{.Status}}{{end}}' \
             "${CONTAINERS[$service]}" 2>/dev/null) || state="there is no container"
-        [[ $state != "running healthy" ]] || continue
+        # of nginx there need not be one
+        case $service:$state in *:"running healthy" | nginx:"there is no container") continue ;; esac
         say "$service: $state"
         compose logs --no-color --no-log-prefix --tail 20 "$service" >&2 || true
     done
@@ -161,12 +161,16 @@ undo() {
     trap '' INT TERM HUP
     set +e
     say "going back to what was there before" || exec 2>>"$directory/deploy.log"
-    if mv "$env_file.before" "$env_file" && start; then
-        say "the stack is healthy again, as it was"
-    else
+    if ! mv "$env_file.before" "$env_file" || ! start "${SERVICES[@]}"; then
         show_what_is_wrong
         say "going back failed as well: the stack needs a person"
         exit 3
+    # nginx where it is turned on, which may be what failed
+    elif ! compose up --detach --wait --wait-timeout "$healthy_seconds" >&2; then
+        show_what_is_wrong
+        say "the services are healthy again, as they were; nginx is not, see above"
+    else
+        say "the stack is healthy again, as it was"
     fi
 }
 
@@ -197,6 +201,6 @@ change_to() {
     fi
     rm "$env_file.before"
     # not what .env says: a service that was started by hand has no line there, or a name that moves
-    running=$(list_running_images)
-    record_release "$running"
+    { running=$(list_running_images) && record_release "$running"; } ||
+        say "this release cannot be written into $releases, see above: rollback.sh will not lead back to it"
 }

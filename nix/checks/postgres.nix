@@ -59,6 +59,15 @@ let
     packages = [ "libstdc++6" ];
   };
 
+  # of the host on which scripts run, in a test the image's root
+  utilLinux =
+    architecture:
+    builders.mkDebianTree {
+      name = "util-linux-${architecture}";
+      inherit architecture;
+      packages = [ "util-linux" ];
+    };
+
   layoutOf =
     architecture:
     builders.mkImages {
@@ -111,6 +120,7 @@ let
           BOOKSYNC_TEST_TOOLS = testTools;
           BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
           BOOKSYNC_LIBSTDCXX = "${libstdcxx}/usr/lib/${platform.triplet}/libstdc++.so.6";
+          BOOKSYNC_FLOCK = "${utilLinux architecture}/usr/bin/flock";
           BOOKSYNC_ROUNDS = toString rounds.${architecture};
           BOOKSYNC_OLD_PGVECTOR = builders.mkDebianTree {
             name = "pgvector-old-${architecture}";

@@ -20,7 +20,11 @@ in
       inherit (cfg.backup) startAt;
       requires = [ "${backend}-booksync-postgres.service" ];
       after = [ "${backend}-booksync-postgres.service" ];
-      path = [ config.virtualisation.${backend}.package ];
+      path = [
+        config.virtualisation.${backend}.package
+        # flock
+        pkgs.util-linux
+      ];
       environment = {
         CONTAINER_ENGINE = backend;
         KEEP_DAYS = toString cfg.backup.keepDays;

@@ -38,6 +38,7 @@ class Fault:
 
     :param path: a regular expression
     :param status: answer at once with this, with an error body and headers
+    :param body: instead of an error
     :param after: be gone for good when so many bytes of the body have come, of a body that is longer
     :param stored: and when so many other blobs have arrived
     :param silent: never answer
@@ -50,6 +51,7 @@ class Fault:
     path: str
     status: int = 0
     error: str = ""
+    body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     after: int | None = None
     stored: int = 0
@@ -241,7 +243,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.path = self.path.partition("?")[0]
             self.forward(body)
         else:
-            self.answer(fault.status, encode_error(fault.error), fault.headers, drip=fault.drip)
+            self.answer(fault.status, fault.body or encode_error(fault.error), fault.headers, drip=fault.drip)
 
     def send_response(self, code: int, message: str | None = None) -> None:
         self.seen.status = code
@@ -249,9 +251,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self, status: int, body: bytes, headers: Sequence[tuple[str, str]] = (), *, drip: float = 0) -> None:
         self.send_response(status)
-        for name, value in headers:
+        for name, value in {"Content-Type": "application/json", **dict(headers)}.items():
             self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command == "HEAD":

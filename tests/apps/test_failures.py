@@ -249,6 +249,26 @@ def test_a_registry_that_cannot_say_now_has_not_said_no(proxy: Proxy, client: Re
     assert client.manifest_digest("family/any", "latest") is None
 
 
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY"])
+def test_a_registry_on_this_machine_is_asked_without_a_proxy(
+    proxy: Proxy, client: Registry, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, f"http://127.0.0.1:{free_port()}")
+    proxy.login = Login(user=USER, password=SECRET, scheme="bearer")
+    local = Registry(host=proxy.address, transport="plain", credential=client.credential, environment={})
+    assert not local.has_blob("family/any", f"sha256:{64 * '0'}")
+
+
+def test_a_registry_elsewhere_is_asked_through_the_proxy(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
+    Registry(host="registry.example.org", transport="plain", credential=Credential(), environment={}).probe()
+    assert [request.path for request in proxy.received] == ["http://registry.example.org/v2/"]
+
+
 def test_docker_hub_is_asked_where_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

@@ -21,7 +21,7 @@ from registry_layouts import TinyImages
 
 AUTH, DATA = "booksync-api-auth", "booksync-api-data"
 
-#: Keeps archives in its folder, and the ids of images in a file a name; misbehaves as the file `order` there says.
+#: Keeps archives in its folder, the ids of images in a file a name, and their configs; is as the file `order` says.
 ENGINE = """\
 export PATH=/usr/bin:/bin
 cd {state} || exit 1
@@ -34,10 +34,16 @@ version | info)
   fi
   {run} cat architecture
   ;;
-image) # inspect --format {{{{.Id}}}} NAME
+image) # inspect --format '{{{{json .}}}}' NAME
   [ -e "$5" ] || exit 1
-  printf %s {prefix}
-  {run} cat "$5"
+  id=$({run} cat "$5")
+  shown={prefix}$id
+  [ "$order" != containerd ] || shown=sha256:of-a-manifest
+  if [ -e "$id.json" ]; then
+    {run} sed '{describe}' "$id.json"
+  else
+    echo '}}'
+  fi | {run} sed "s/^/{{\\"Id\\":\\"$shown\\"/"
   ;;
 load)
   if [ "$order" = full ]; then
@@ -49,12 +55,17 @@ load)
   {run} cat > "archive-$count.tar"
   {run} tar -xf "archive-$count.tar" manifest.json
   id=$({run} sed 's/.*"Config": "\\([0-9a-f]*\\).json".*/\\1/' manifest.json)
+  {run} tar -xf "archive-$count.tar" "$id.json"
+  {run} chmod u+w "$id.json"
   for name in $({run} sed 's/.*"RepoTags": \\[\\([^]]*\\)\\].*/\\1/; s/[",]/ /g' manifest.json); do
     [ "$order" = forgetful ] || printf %s "$id" > "$name"
   done
   ;;
 esac
 """
+
+#: A config as `inspect` has it.
+DESCRIBE = r's/.*"config":\({.*}\),"os".*"diff_ids":\(\[[^]]*\]\).*/,"Config":\1,"RootFS":{"Layers":\2}}/'
 
 
 @dataclass
@@ -95,7 +106,7 @@ class Loader:
         program = self.home / "bin" / name
         program.parent.mkdir(exist_ok=True)
         prefix = "sha256:" if name == "docker" else ""
-        write_program(program, SHEBANG + ENGINE.format(run=UTILITY, state=state, prefix=prefix))
+        write_program(program, SHEBANG + ENGINE.format(run=UTILITY, state=state, prefix=prefix, describe=DESCRIBE))
         return FakeEngine(state)
 
 
@@ -179,6 +190,25 @@ def test_what_the_engine_has_is_not_loaded_again(loader: Loader, name: str) -> N
     (engine.state / f"{AUTH}:latest").write_text("an older image")
     loader("auth")
     assert len(engine.archives) == 2
+
+
+@pytest.mark.parametrize(
+    ("known", "changed"), [("amd64", "amd64"), ('"title":"booksync', '"title":"another'), ('["sha256:', '["sha256:0')]
+)
+def test_an_engine_whose_ids_are_its_own_is_asked_what_is_in_its_images(
+    loader: Loader, images: TinyImages, known: str, changed: str
+) -> None:
+    engine = loader.install("docker")
+    (engine.state / "order").write_text("containerd")
+    loader("auth")
+    config = images.digests[AUTH]["architectures"]["amd64"]["config"]["digest"].removeprefix("sha256:")
+    kept = engine.state / f"{config}.json"
+    text = kept.read_text()
+    assert known in text
+    kept.write_text(text.replace(known, changed))
+    again = loader("auth")
+    assert again.code == 0, again.errors
+    assert ("has it already" in again.errors, len(engine.archives)) == ((True, 1) if known == changed else (False, 2))
 
 
 def test_no_engine_is_one_line_that_says_why(loader: Loader) -> None:

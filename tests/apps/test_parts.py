@@ -14,11 +14,12 @@ from booksync_apps.credentials import CredentialsFile, credentials_path
 from booksync_apps.diagnosis import FAILURES, Circumstances, classify, explain, shorten
 from booksync_apps.errors import AppError, UsageError
 from booksync_apps.layout import load_images
+from booksync_apps.oras import Oras, OrasError
 from booksync_apps.progress import LOG_INTERVAL_S, Progress, Tally, format_bytes, read_positions
 from booksync_apps.reference import check_tag, parse_target, split_variant
 from booksync_apps.transport import create_context
 from booksync_testing.certificate import CERTIFICATE
-from booksync_testing.programs import SHEBANG, write_program
+from booksync_testing.programs import SHEBANG, UTILITY, write_program
 from registry_layouts import TinyImages
 
 REGISTRY = "registry.example.org"
@@ -229,6 +230,15 @@ def test_what_oras_says_is_understood(kind: str) -> None:
     error = explain(SAID[kind], circumstances=circumstances)
     assert error.way_out
     assert "{" not in str(error)
+
+
+def test_a_blob_without_end_is_not_waited_for(tmp_path: Path) -> None:
+    program = tmp_path / "oras"
+    endless = f"while :; do {UTILITY} head -c 10000 /dev/zero; {UTILITY} sleep 0.02; done"
+    write_program(program, f'{SHEBANG}while [ "$1" != --output ]; do shift; done\n{endless} >"$2"\n')
+    oras = Oras(program=program, transport="plain", environment={})
+    with pytest.raises(OrasError, match="more than the 15000 bytes that the manifest announces"):
+        oras.fetch_blob("localhost/family/any@sha256:0", tmp_path / "blob", size=15_000)
 
 
 def test_urls_are_shown_without_what_may_be_secret() -> None:

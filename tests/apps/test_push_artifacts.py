@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from booksync_apps.registry import USER_AGENT
 from booksync_testing.registry import DockerRegistry
 from registry_app import Pusher
 from registry_layouts import Json, TinyImages
@@ -89,3 +90,50 @@ def test_a_registry_that_refuses_artifacts_can_have_the_images_alone(
     assert registry.tags(f"family/{AUTH}") == []
     assert pusher(f"{proxy.address}/family", AUTH, "--no-artifacts").code == 0
     assert registry.tagged(f"family/{AUTH}", "1.0.0") == images.digests[AUTH]["digest"]
+
+
+def test_an_artifact_whose_listing_was_cut_short_is_listed_by_the_next_push(
+    pusher: Pusher, artifacts: dict[str, list[str]], proxy: Proxy, registry: DockerRegistry
+) -> None:
+    # without an API of referrers the list is a tag, which is set after the artifact itself has come
+    proxy.faults = [Fault(method="PUT", path="/manifests/sha256-", after=10)]
+    assert pusher(f"{proxy.address}/family", AUTH).code == 1
+    proxy.wait_idle()
+    proxy.revive()
+    second = pusher(f"{proxy.address}/family", AUTH)
+    assert second.code == 0, second.errors
+    for subject, digests in artifacts.items():
+        assert sorted(entry["digest"] for entry in referrers(registry, subject)) == sorted(digests)
+
+
+@pytest.mark.parametrize("content", [b"nonsense", b"[]", b"{}"])
+def test_a_list_that_is_none_is_an_error(
+    pusher: Pusher, artifacts: dict[str, list[str]], proxy: Proxy, content: bytes
+) -> None:
+    assert artifacts
+    pusher(f"{proxy.address}/family", AUTH)
+    proxy.faults = [Fault(method="GET", path="/manifests/sha256-", status=200, body=content)]
+    outcome = pusher(f"{proxy.address}/family", AUTH)
+    assert (outcome.code, "expected an index" in outcome.errors) == (1, True), outcome.errors
+
+
+def test_a_registry_that_makes_the_lists_itself_is_asked_for_nothing_more(
+    pusher: Pusher, artifacts: dict[str, list[str]], proxy: Proxy
+) -> None:
+    assert artifacts
+    index = (("Content-Type", "application/vnd.oci.image.index.v1+json"),)
+    proxy.faults = [Fault(method="GET", path="/referrers/", status=200, headers=index)]
+    assert pusher(f"{proxy.address}/family", AUTH).code == 0
+    lists = [request for request in proxy.received if "/manifests/sha256-" in request.path]
+    assert [request for request in lists if request.agent == USER_AGENT] == []
+
+
+def test_artifacts_that_stay_unlisted_are_an_error(
+    pusher: Pusher, artifacts: dict[str, list[str]], proxy: Proxy
+) -> None:
+    assert artifacts
+    proxy.faults = [Fault(method="GET", path="/manifests/sha256-", status=200, body=b'{"manifests": []}')]
+    outcome = pusher(f"{proxy.address}/family", AUTH)
+    assert (outcome.code, outcome.output) == (1, "")
+    assert "does not list" in outcome.errors
+    assert "--no-artifacts" in outcome.errors

@@ -14,7 +14,7 @@ import pytest
 from booksync_testing.waiting import wait_until
 from booksync_testing.web import LOOPBACK, free_ports
 from process_tree import list_left
-from up_app import SERVICES, START_LIMIT_S, App, Running
+from up_app import END_LIMIT_S, SERVICES, START_LIMIT_S, App, Running
 
 LEA = {"username": "Léa", "password": "correct horse battery"}
 VOLUME = "/api/v1/volume-extra/5f0b3a9e-53e8-4f5c-9a61-0a53bb1a6f3d"
@@ -168,6 +168,7 @@ def test_on_its_own_it_is_seen_followed_and_ended(app: App) -> None:
     assert app("status").stdout == "nothing is running\n"
     done = app("up", "--detach", *app.up)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "BookSync is ready:"), done.stderr
+    assert "postgres is ready after" in done.stderr
     seen = app("status")
     assert seen.returncode == 0
     assert re.findall(r"^(\w+) +(\w+) +\S+:(\d+)/", seen.stdout, re.MULTILINE) == [
@@ -190,6 +191,31 @@ def test_on_its_own_it_is_seen_followed_and_ended(app: App) -> None:
     assert {line.split(" | ")[0].strip() for line in output.splitlines()} == {"auth"}
     assert output.rstrip().splitlines()[-1].endswith("Finished server process [1]")
     assert app("down").stdout == "nothing is running\n"
+
+
+def test_on_its_own_it_says_why_it_is_not_ready_yet(app: App, tmp_path: Path) -> None:
+    settings = app.directory / "settings.env"
+    before = settings.read_text()
+    settings.write_text(f"{before}JWT_EXPIRE_MINUTES=never\n")
+    said = tmp_path / "said"
+    try:
+        with (
+            said.open("w") as stream,
+            subprocess.Popen(app.words("up", "--detach", *app.up), stdin=subprocess.DEVNULL, stderr=stream) as process,
+        ):
+            try:
+                wait_until(
+                    lambda: "auth ended with status" in said.read_text(),
+                    what=lambda: f"it is said that auth ends, got:\n{said.read_text()}",
+                    seconds=START_LIMIT_S,
+                )
+                assert "JWT_EXPIRE_MINUTES" in said.read_text()
+            finally:
+                process.send_signal(signal.SIGINT)
+            assert process.wait(END_LIMIT_S) == 130
+    finally:
+        settings.write_text(before)
+    assert app("status").stdout == "nothing is running\n"
 
 
 def test_a_port_that_is_taken_is_one_line(app: App) -> None:

@@ -7,6 +7,9 @@ import json
 import os
 import pty
 import signal
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,8 @@ from booksync_apps.container import Words
 from booksync_apps.errors import AppError
 from booksync_apps.image import Image
 from booksync_apps.namespaces import find_way_out
-from booksync_apps.up import keeper, log
+from booksync_apps.roots import Roots, write_roots
+from booksync_apps.up import cli, keeper, log, start
 from booksync_apps.up.cli import find_directory
 from booksync_apps.up.commands import confirm
 from booksync_apps.up.folder import Folder
@@ -107,6 +111,26 @@ def test_each_service_gets_its_own_secrets_alone(tmp_path: Path) -> None:
         assert service.variables["ENVIRONMENT"] == "staging"
         assert service.variables["HOST"] == "127.0.0.1"
     assert "MANGACOLLEC_CLIENT_ID" not in services[0].variables
+
+
+def test_an_image_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/test").write_text("content")
+    blob = tmp_path / "layer"
+    with tarfile.open(blob, "w") as archive:
+        archive.add(tmp_path / "etc", "etc")
+    seen = []
+
+    def sync() -> None:
+        folders = (
+            path.relative_to(tmp_path) for path in tmp_path.glob("[lr]*/*") if (path / "etc/test").stat().st_size
+        )
+        seen.append(sorted(map(str, folders)))
+
+    monkeypatch.setattr(os, "sync", sync)
+    image = replace(IMAGE, digest="sha256:root", layers=[blob])
+    assert write_roots(Roots(tmp_path), image) == tmp_path / "roots/root"
+    assert seen == [["layers/partial-layer"], ["layers/layer", "roots/partial-root"]]
 
 
 def test_records_are_for_people_and_what_is_not_json_is_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,6 +235,41 @@ async def test_lines_are_whole_but_for_those_without_end() -> None:
     assert (first, second, last) == ("one", "two \N{REPLACEMENT CHARACTER}", "last")
     assert "".join(parts) == "7" * 200_000
     assert max(map(len, parts)) < 2 * keeper.LONGEST_LINE
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"), [([], ["data", "up"]), (["data"], ["data"]), (["auth"], []), (["auth", "data"], ["data"])]
+)
+def test_logs_are_everybodys_unless_somebody_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], names: list[str], shown: list[str]
+) -> None:
+    Folder(tmp_path).log.write_text("data       | wrong\nup         | data ended with status 3\n")
+    assert cli.run(["--directory", str(tmp_path), "logs", *names], environment={}) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == shown
+
+
+def test_on_its_own_it_shows_what_is_said_until_all_are_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Stack:
+        def __init__(self, *_: object, log: Log, on_ready: Callable[[], None], **_others: object) -> None:
+            self.log = log
+            self.on_ready = on_ready
+
+        async def run(self) -> None:
+            self.log.say("before")
+            self.on_ready()
+            self.log.say("after")
+
+    monkeypatch.setattr(start, "Stack", Stack)
+    monkeypatch.setattr(start, "check_namespaces", lambda _: None)
+    monkeypatch.setattr(start, "plan", lambda *_, **_others: [])
+    # the descriptor itself, which pytest's own stream is beside
+    monkeypatch.setattr("sys.stderr", open(2, "w", closefd=False))  # noqa: SIM115
+    folder = Folder(tmp_path)
+    assert start.start(folder, {}, ports={}, bubblewrap=[], detach=True, environment={}) == 0
+    assert "after" in folder.log.read_text()
+    assert capfd.readouterr().err == "up         | before\n"
 
 
 def test_the_folder_is_where_state_belongs() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import tempfile
 import urllib.request
@@ -87,6 +88,31 @@ def test_one_platform_s_manifest_is_equal_too(
     assert (outcome.code, "one platform" in outcome.errors) == (EQUAL, True)
 
 
+def test_a_tag_that_leads_to_one_platform_alone_lacks_the_others(
+    run: Verify, pusher: Pusher, images: TinyImages, registry: DockerRegistry
+) -> None:
+    pusher(f"{registry.address}/family", AUTH)
+    manifest = images.digests[AUTH]["architectures"]["amd64"]["manifest"]["digest"]
+    put_manifest(
+        registry, "alone", content_of(images, manifest), media_type="application/vnd.oci.image.manifest.v1+json"
+    )
+    outcome = run(f"{registry.address}/family/{AUTH}:alone")
+    assert (outcome.code, "not equal: arm64: is not there" in outcome.output) == (DIFFERENT, True), outcome.output
+
+
+@pytest.mark.parametrize(("architecture", "code"), [("amd64", EQUAL), ("arm64", DIFFERENT)])
+def test_what_is_below_one_platform_s_manifest_is_asked_for_too(
+    run: Verify, pusher: Pusher, images: TinyImages, registry: DockerRegistry, architecture: str, code: int
+) -> None:
+    pusher(f"{registry.address}/family", AUTH)
+    lost = images.layer(AUTH, "base", "arm64")["digest"]
+    forget(registry, lost)
+    manifest = images.digests[AUTH]["architectures"][architecture]["manifest"]["digest"]
+    outcome = run(f"{registry.address}/family/{AUTH}@{manifest}")
+    assert outcome.code == code
+    assert (f"layer base (arm64), {lost}: is not there" in outcome.output) == (code == DIFFERENT)
+
+
 def test_the_first_layer_and_file_that_differ_are_named(
     run: Verify, push_other: Callable[..., None], registry: DockerRegistry
 ) -> None:
@@ -131,15 +157,30 @@ def test_another_version_names_both(run: Verify, pusher: Pusher, registry: Docke
 
 def put_index(registry: DockerRegistry, images: TinyImages, tag: str, **changes: object) -> None:
     """Tag the image's index with something changed in it."""
-    blobs = images.directory / AUTH / "blobs/sha256"
-    index = json.loads((blobs / images.digests[AUTH]["digest"].removeprefix("sha256:")).read_text())
+    index = json.loads(content_of(images, images.digests[AUTH]["digest"]))
+    put_manifest(registry, tag, encode({**index, **changes}), media_type="application/vnd.oci.image.index.v1+json")
+
+
+def put_manifest(registry: DockerRegistry, tag: str, content: bytes, *, media_type: str) -> None:
+    """Tag a manifest or an index."""
     request = urllib.request.Request(
         f"http://{registry.address}/v2/family/{AUTH}/manifests/{tag}",
         method="PUT",
-        data=encode({**index, **changes}),
-        headers={"Content-Type": "application/vnd.oci.image.index.v1+json"},
+        data=content,
+        headers={"Content-Type": media_type},
     )
     urllib.request.urlopen(request).close()  # noqa: S310
+
+
+def content_of(images: TinyImages, digest: str) -> bytes:
+    """Return a blob of the image."""
+    return (images.directory / AUTH / "blobs/sha256" / digest.removeprefix("sha256:")).read_bytes()
+
+
+def forget(registry: DockerRegistry, digest: str) -> None:
+    """Let the registry lose a blob of the image."""
+    encoded = digest.removeprefix("sha256:")
+    shutil.rmtree(registry.storage / f"docker/registry/v2/repositories/family/{AUTH}/_layers/sha256/{encoded}")
 
 
 HOSTILE = "\r\x1b[2K\nregistry.example.org/family\u202e: equal\udc80"
@@ -214,8 +255,7 @@ def test_a_platform_that_is_missing_is_named(
     run: Verify, pusher: Pusher, registry: DockerRegistry, images: TinyImages
 ) -> None:
     pusher(f"{registry.address}/family", AUTH)
-    blobs = images.directory / AUTH / "blobs/sha256"
-    index = json.loads((blobs / images.digests[AUTH]["digest"].removeprefix("sha256:")).read_text())
+    index = json.loads(content_of(images, images.digests[AUTH]["digest"]))
     put_index(registry, images, "half", manifests=index["manifests"][:1])
     outcome = run(f"{registry.address}/family/{AUTH}:half")
     assert (outcome.code, outcome.output.endswith("arm64: is not there\n")) == (DIFFERENT, True), outcome.output
@@ -226,8 +266,7 @@ def test_a_blob_that_the_registry_has_lost_is_named(
 ) -> None:
     pusher(f"{registry.address}/family", AUTH)
     digest = images.layer(AUTH, "base", "arm64")["digest"]
-    encoded = digest.removeprefix("sha256:")
-    shutil.rmtree(registry.storage / f"docker/registry/v2/repositories/family/{AUTH}/_layers/sha256/{encoded}")
+    forget(registry, digest)
     outcome = run(f"{registry.address}/family/{AUTH}")
     assert (outcome.code, f"layer base (arm64), {digest}: is not there" in outcome.output) == (DIFFERENT, True)
 
@@ -254,6 +293,9 @@ def test_a_registry_that_lies_about_a_digest_is_not_believed(
         (f"https://{{registry}}/family/{AUTH}", "a reference has no https://"),
         (f"{{registry}}/family/{AUTH}@sha256:12", "is not a digest"),
         (f"{{registry}}/family/{AUTH}:-", "is not a tag"),
+        (f"{{registry}}/family/{AUTH}@", "'' is not a digest"),
+        (f"{{registry}}/family/{AUTH}:1.0.0@", "'' is not a digest"),
+        (f"{{registry}}/family/{AUTH}:", "'' is not a tag"),
         (AUTH, "the namespace is missing"),
     ],
 )
@@ -290,14 +332,36 @@ def test_what_is_no_image_is_an_error(
 def test_a_config_without_end_is_not_read(
     run: Verify, registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manifest = encode({"config": {"digest": "sha256:0"}, "layers": []})
-    monkeypatch.setattr(Oras, "fetch_manifest", lambda *_: manifest)
     config = b'{"architecture": "other"}'
-    monkeypatch.setattr(Oras, "fetch_blob", lambda _self, _reference, path: path.write_bytes(config))
+    size = len(config)
+
+    def fetch_manifest(*_: object) -> bytes:
+        return encode({"config": {"digest": "sha256:0", "size": size}, "layers": []})
+
+    def fetch_blob(_self: Oras, _reference: str, path: Path, *, size: int) -> None:
+        assert size == len(config)
+        path.write_bytes(config)
+
+    monkeypatch.setattr(Oras, "fetch_manifest", fetch_manifest)
+    monkeypatch.setattr(Oras, "fetch_blob", fetch_blob)
     assert run(f"{registry.address}/family/{AUTH}:1.0.0").code == DIFFERENT
-    config += b" " * CONFIG_LIMIT
+    size = CONFIG_LIMIT + 1
     outcome = run(f"{registry.address}/family/{AUTH}:1.0.0")
     assert (outcome.code, "a config of 4.2 MB" in outcome.errors) == (UNDECIDED, True), outcome.errors
+
+
+def test_a_layer_longer_than_its_manifest_says_is_an_error(
+    run: Verify, push_other: Callable[..., None], registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push_other(base=BASE_BYTES + 1, shared=SHARED_BYTES, booksync_api_auth=5_000)
+    whole = Oras.fetch_manifest
+
+    def fetch_manifest(self: Oras, reference: str) -> bytes:
+        return re.sub(rb'"size":\d+', b'"size":1000', whole(self, reference))
+
+    monkeypatch.setattr(Oras, "fetch_manifest", fetch_manifest)
+    outcome = run(f"{registry.address}/family/{AUTH}:1.0.0")
+    assert (outcome.code, "more than the 1000 bytes" in outcome.errors) == (UNDECIDED, True), outcome.errors
 
 
 def test_a_variant_is_found_by_its_tag(
@@ -316,3 +380,15 @@ def test_a_variant_is_found_by_its_tag(
     ):
         outcome = run(repository + suffix)
         assert (outcome.code, outcome.output) == (EQUAL, f"{repository}@{digest}\n"), outcome.errors
+
+
+@pytest.mark.parametrize(
+    ("built", "tag"), [("booksync-api-prediction", "1.0.0-onnx"), ("booksync-api-prediction-onnx", "1.0.0")]
+)
+def test_a_variant_that_was_not_built_is_compared_with_nothing(
+    run: Verify, images: TinyImages, built: str, tag: str
+) -> None:
+    images.add(built, layers={"base": 1_000})
+    outcome = run(f"registry.example.org/family/booksync-api-prediction:{tag}")
+    assert (outcome.code, outcome.output) == (UNDECIDED, "")
+    assert "which was not built here" in outcome.errors

@@ -9,6 +9,7 @@ let
   pkgs = {
     stdenv.hostPlatform = { inherit system; };
     bash = "/bash";
+    util-linux = "/util-linux";
   };
   machineOf =
     settings:
@@ -326,6 +327,7 @@ in
         (plain.systemd.services ? booksync-backup)
         unit.startAt
         unit.environment
+        unit.path
         (builtins.match "/bash/bin/bash .*/backup.sh /var/lib/booksync/backups" unit.serviceConfig.ExecStart != null)
         saved.systemd.timers.booksync-backup.timerConfig.Persistent
       ];
@@ -337,6 +339,10 @@ in
         KEEP_COUNT = "7";
         KEEP_DAYS = "30";
       }
+      [
+        "/engine"
+        "/util-linux"
+      ]
       true
       true
     ];

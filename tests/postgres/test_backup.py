@@ -1,20 +1,21 @@
 """A backup is whole, verified and kept with its keys, or there is none; a restore swaps all of it, or changes nothing.
 
 The scripts run as on a host whose container engine is engine.sh: the "containers" are the image's own programs, with
-the environment that they would have.
+the environment that they would have. BOOKSYNC_FLOCK is what the host has and the image does not.
 """
 
+import fcntl
 import gzip
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from booksync_testing.postgres import SOCKET_DIRECTORY, Server, start_postgres
-from booksync_testing.sandbox import Bind, Result, Sandbox
+from booksync_testing.postgres import DATA_DIRECTORY, SOCKET_DIRECTORY, Server, start_postgres
+from booksync_testing.sandbox import Bind, Mount, Result, Sandbox, Tmpfs
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 ENGINE = Path(__file__).parent / "engine.sh"
@@ -29,10 +30,11 @@ class Host:
     server: Server
     folder: Path  # its /tmp/host
     containers: Path  # name -> environment
+    mounts: Sequence[Mount] = ()  # more that scripts and containers see
 
     def run(self, script: str, *arguments: str, **environment: str) -> Result:
         return self.server.sandbox.run(
-            *("bash", "-c", 'cd /tmp/host && "$0" "$@"', f"/tmp/deploy/scripts/{script}", *arguments),
+            *("bash", "-c", 'cd /tmp/host && PATH+=:/tmp/tools "$0" "$@"', f"/tmp/deploy/scripts/{script}", *arguments),
             entrypoint=False,
             environment={"CONTAINER_ENGINE": "/tmp/engine", **environment},
             binds=[
@@ -42,6 +44,8 @@ class Host:
                 # in a check they are links
                 *(Bind((DEPLOY / name).resolve(), f"/tmp/deploy/{name}") for name in ("scripts", "init-db.sql")),
                 Bind(ENGINE.resolve(), "/tmp/engine"),
+                Bind(Path(os.environ["BOOKSYNC_FLOCK"]), "/tmp/tools/flock"),
+                *self.mounts,
                 *([Bind(self.secrets, "/tmp/deploy/secrets")] if self.secrets.exists() else []),
             ],
             timeout=120,
@@ -59,7 +63,8 @@ class Host:
         return max((self.folder / "backups").glob("*.dump"))
 
     def list_backups(self) -> list[str]:
-        return sorted(path.name for path in (self.folder / "backups").glob("*"))
+        """Return all files but the lock."""
+        return sorted(path.name for path in (self.folder / "backups").glob("*") if path.name != ".lock")
 
     def databases(self) -> list[str]:
         names = "SELECT datname FROM pg_database WHERE datname LIKE 'booksync%' ORDER BY 1"
@@ -127,6 +132,34 @@ def test_it_restores_into_the_database_that_lost_everything(host: Host) -> None:
     answer = host.server.run_psql("SELECT count(*) FROM users", user="booksync_auth", password="auth_password")
     assert answer.output == "1000\n"
     assert host.server.query("SELECT has_database_privilege('public', 'booksync', 'CONNECT')") == "f"
+
+
+OWNERS = """
+CREATE ROLE grafana;
+CREATE ROLE "O'Brien";
+GRANT CONNECT ON DATABASE booksync TO grafana;
+GRANT TEMPORARY ON DATABASE booksync TO "O'Brien" WITH GRANT OPTION;
+ALTER DATABASE booksync SET work_mem = '7MB';
+ALTER DATABASE booksync SET "booksync.motto" = 'l''été = "a, b"';
+ALTER ROLE grafana IN DATABASE booksync SET search_path = data, "Odd, one", '';
+ALTER DATABASE booksync SET default_transaction_read_only = on;
+"""
+PRIVILEGES = "SELECT acl FROM pg_database, unnest(datacl) AS acl WHERE datname = 'booksync' ORDER BY acl::text"
+SETTINGS = (
+    "SELECT setrole::regrole, setconfig FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase"
+    " WHERE datname = 'booksync' ORDER BY 1"
+)
+
+
+def test_what_an_owner_has_set_for_the_database_stays(host: Host) -> None:
+    """No dump holds it."""
+    host.server.query(OWNERS, database="booksync")
+    before = [host.server.query(sql) for sql in (PRIVILEGES, SETTINGS)]
+    assert "grafana=c/family" in before[0]
+    dump = host.back_up()
+    result = host.run("restore.sh", "--yes", f"backups/{dump.name}")
+    assert result.code == 0, result.output
+    assert [host.server.query(sql) for sql in (PRIVILEGES, SETTINGS)] == before
 
 
 def dump_plainly(host: Host) -> bytes:
@@ -247,7 +280,7 @@ def test_without_the_keys_there_is_no_backup_unless_it_is_meant(host: Host) -> N
     result = host.run("backup.sh", "--no-keys", "elsewhere")
     assert result.code == 0, result.output
     assert "the keys of the Auth API are not saved" in result.output
-    assert {path.suffix for path in (host.folder / "elsewhere").iterdir()} == {".dump", ".sha256"}
+    assert {path.suffix for path in (host.folder / "elsewhere").glob("booksync*")} == {".dump", ".sha256"}
 
 
 def test_keys_may_stand_in_files(host: Host) -> None:
@@ -353,7 +386,7 @@ def test_what_a_killed_run_has_left_goes_and_what_is_in_use_stays(host: Host) ->
         client.wait_until(lambda: host.server.query(busy) == "1", what="a client", timeout=30)
         host.back_up()
     assert set(host.databases()) == {"booksync", "booksync_verify_8", *kept}
-    assert [path.name for path in folder.glob(".*")] == [".partial-8.dump"]
+    assert [path.name for path in folder.glob(".partial*")] == [".partial-8.dump"]
 
 
 def test_keys_without_a_backup_go_when_they_are_old(host: Host) -> None:
@@ -393,6 +426,34 @@ def test_all_of_a_backup_is_on_the_disk_before_it_has_its_name(host: Host) -> No
     for end in (r"\.partial-\d+\.dump", r"\.partial-\d+\.keys", re.escape(f"{dump}.sha256")):
         assert re.search(f"^sync backups/{end}$", synced, re.MULTILINE), end
     assert "sync backups\n" in named
+
+
+def test_one_backup_at_a_time(host: Host) -> None:
+    folder = host.folder / "backups"
+    folder.mkdir()
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        result = host.run("backup.sh")
+    assert result.code == 1
+    assert "another backup.sh is at work in backups; nothing was saved" in result.output
+    assert host.list_backups() == []
+    # to its last step
+    step = 'flock -n backups/.lock true || echo "locked: $2" >&2; command mv "$@"'
+    result = host.run("backup.sh", **replace_command("mv", step))
+    assert result.code == 0, result.output
+    assert f"locked: backups/{host.list_backups()[0]}\n" in result.output
+
+
+def test_a_database_that_has_no_room_for_its_copy_is_not_filled(host: Host) -> None:
+    result = replace(host, mounts=[Tmpfs(DATA_DIRECTORY, 5 << 20)]).run("backup.sh")
+    assert result.code == 1
+    line = rf"{DATA_DIRECTORY} in booksync-postgres has 5 MiB free, and verifying takes about (\d+) MiB: make room"
+    said = re.search(line, result.output)
+    assert said, result.output
+    size = int(host.server.query("SELECT pg_database_size('booksync')"))
+    assert int(said[1]) == pytest.approx(2 * size / (1 << 20), abs=1)
+    assert host.list_backups() == []
+    assert host.databases() == ["booksync"]
 
 
 def test_an_empty_digest_is_said(host: Host) -> None:

@@ -1,5 +1,6 @@
 """A data directory is initialised whole or not at all, and one that is no database is explained, never overwritten."""
 
+import hashlib
 import signal
 from pathlib import Path
 
@@ -70,6 +71,20 @@ def test_a_start_that_was_stopped_during_initdb_begins_again(sandbox: Sandbox, d
         assert "the last start was stopped during initdb; beginning again" in server.process.log()
     assert not (data / "booksync-initialising").exists()
     assert (data / "lost+found").is_dir()
+
+
+def test_what_is_written_after_initdb_is_on_the_disk_before_it_is_a_database(sandbox: Sandbox, data: Path) -> None:
+    files = ("pg_hba.conf", "postgresql.conf")
+    # a power cut cannot be had here: what initdb is asked to sync is what stays
+    body = f"""() {{
+        command initdb "$@" || return
+        [[ $1 != --sync-only || -e $PGDATA/PG_VERSION ]] || (cd "${{2#--pgdata=}}" && sha256sum {" ".join(files)})
+    }}"""
+    environment = {"BASH_FUNC_initdb%%": body}
+    with start_postgres(sandbox, data=data, environment=environment) as server:
+        for file in files:
+            digest = hashlib.sha256((data / file).read_bytes()).hexdigest()
+            assert f"{digest}  {file}\n" in server.process.log()
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,28 @@ def test_a_password_is_set_only_when_it_is_another_one(server: Server) -> None:
     assert password not in server.process.log()
 
 
+def test_a_trials_superuser_gets_the_password_that_is_given(server: Server) -> None:
+    shown = "ALTER ROLE booksync PASSWORD '********';"
+    assert init_db(server, "--dry-run", POSTGRES_PASSWORD="a real one") == [f"would run: {shown}"]
+    assert can_log_in(server, "booksync", "password")
+    assert init_db(server, POSTGRES_PASSWORD="a real one") == [f"ran: {shown}"]
+    assert can_log_in(server, "booksync", "a real one")
+    assert not can_log_in(server, "booksync", "password")
+    # one that is no sample is its owner's to change
+    before = dump(server)
+    assert init_db(server, POSTGRES_PASSWORD="another") == ["nothing to change"]
+    assert dump(server) == before
+    assert "a real one" not in server.process.log()
+
+
+def test_a_superusers_sample_password_is_said_in_production(server: Server) -> None:
+    line = "superuser booksync has the guide's sample password, which everybody knows"
+    for password in ("", "password"):
+        said = init_db(server, ENVIRONMENT="production", POSTGRES_PASSWORD=password)
+        assert [each.partition(":")[0] for each in said] == [line, "nothing to change"]
+    assert can_log_in(server, "booksync", "password")
+
+
 def test_names_and_passwords_come_from_the_environment(sandbox: Sandbox, scratch: Path) -> None:
     (scratch / "secret").write_text("from a file\n")
     environment = {

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from booksync_testing.postgres import DATA_DIRECTORY, Server, start_postgres
+from booksync_testing.postgres import DATA_DIRECTORY, SOCKET_DIRECTORY, Server, start_postgres
 from booksync_testing.sandbox import Bind, Sandbox
 
 EXTENSIONS = "/usr/share/postgresql/17/extension"
 LIBRARY = "/usr/lib/postgresql/17/lib/vector.so"
+INIT_DB = "/usr/local/share/booksync/init-db.sh"
 VERSION = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
 
 
@@ -57,6 +58,36 @@ def test_pgvector_of_an_old_volume_is_updated(sandbox: Sandbox, data: Path, exte
         assert new.stop() == 0
     with start_postgres(sandbox, data=data, user="booksync") as again:
         assert "was last used with other versions" not in again.process.log()
+
+
+def test_pgvector_of_a_newer_image_goes_on_as_it_is(sandbox: Sandbox, data: Path, extensions: Sequence[Bind]) -> None:
+    """As after a rollback: no way leads back to an older pgvector."""
+    with start_postgres(sandbox, data=data, user="booksync") as new:
+        newer = new.query(VERSION, database="booksync")
+        new.query("CREATE TABLE t AS SELECT '[1,2,3]'::vector(3) AS v", database="booksync")
+        new.query("CREATE INDEX ON t USING hnsw (v vector_l2_ops)", database="booksync")
+        assert new.stop() == 0
+    line = "newer than this {}'s 0.8.0, to which no way leads back: it goes on as it is"
+    with start_postgres(sandbox, data=data, user="booksync", binds=extensions) as old:
+        log = old.process.log()
+        assert f"database booksync has pgvector {newer}, {line.format('image')}" in log
+        assert "could not be looked through" not in log
+        assert old.query("SELECT v <-> '[1,2,4]' FROM t", database="booksync") == "1"
+        said = sandbox.run(
+            *(INIT_DB, "--dry-run"),
+            entrypoint=False,
+            environment={"POSTGRES_USER": "booksync", "POSTGRES_PASSWORD": "password", "PGPORT": str(old.port)},
+            binds=[Bind(old.sockets, SOCKET_DIRECTORY)],
+        )
+        assert said.code == 0, said.output
+        first, *_, last = said.output.splitlines()
+        assert first.startswith(f"pgvector {newer} of this database is {line.format('server')}")
+        assert last == "nothing to change"
+        assert old.query(VERSION, database="booksync") == newer
+        assert old.stop() == 0
+    with start_postgres(sandbox, data=data, user="booksync") as again:
+        assert "no way leads back" not in again.process.log()
+        assert again.query(VERSION, database="booksync") == newer
 
 
 def as_the_official_image_made_it(server: Server, data: Path, *, locale: str, version: str) -> None:

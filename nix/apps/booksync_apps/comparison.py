@@ -13,7 +13,6 @@ from booksync_apps.layout import Image, Json
 from booksync_apps.progress import format_bytes
 from booksync_apps.tree_difference import UnreadableLayerError, find_difference
 
-INDEX = "application/vnd.oci.image.index.v1+json"
 #: Bytes; ours have some thousands.
 CONFIG_LIMIT = 4 << 20
 VERSION = "org.opencontainers.image.version"
@@ -25,8 +24,11 @@ class Repository(Protocol):
     def fetch_manifest(self, digest: str) -> bytes:
         """Return a manifest's bytes, as they were given."""
 
-    def fetch_blob(self, digest: str, path: Path) -> None:
-        """Write a blob to a path."""
+    def fetch_blob(self, digest: str, path: Path, *, size: int) -> None:
+        """Write a blob to a path.
+
+        :param size: bytes that it is said to have, beyond which nothing is written
+        """
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,20 @@ class Comparison:
         """Say what the first difference is.
 
         :param content: of the manifest or index that the reference names; its digest is not this image's
-        :return: words, empty where it is one architecture of this image
         """
         there = json.loads(content)
         here = read_json(self.image.index)
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        ours = _by_platform(here)
+        if digest in ours.values():
+            others = [platform for platform in sorted(ours) if ours[platform] != digest]
+            return f"{', '.join(others) or 'the index'}: is not there, but the manifest of one platform"
         versions = [_version(here), _version(there)]
         if versions[0] != versions[1]:
             return f"it is version {versions[1]}, here is {versions[0]}"
         if "manifests" not in there:
-            return self._explain_one(content, there, here)
-        ours, theirs = _by_platform(here), _by_platform(there)
+            return self._explain_one(there, ours)
+        theirs = _by_platform(there)
         for platform in sorted(ours.keys() | theirs.keys()):
             if platform not in theirs:
                 return f"{platform}: is not there"
@@ -63,13 +69,9 @@ class Comparison:
                 return f"{platform}: {self._explain_manifest(read_json(self.image.blobs[ours[platform]]), manifest)}"
         return f"the index: {_first_difference(here, there)}"
 
-    def _explain_one(self, content: bytes, there: Json, here: Json) -> str:
+    def _explain_one(self, there: Json, ours: dict[str, str]) -> str:
         """Compare a single manifest with that of its platform."""
-        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        ours = _by_platform(here)
-        if digest in ours.values():
-            return ""
-        config = self._fetch_json(there["config"]["digest"])
+        config = self._fetch_json(there["config"])
         platform = _platform(config)
         if platform not in ours:
             return f"{platform}: is only there"
@@ -87,7 +89,7 @@ class Comparison:
         if here["config"]["digest"] != there["config"]["digest"]:
             ours, theirs = (
                 read_json(self.image.blobs[here["config"]["digest"]]),
-                self._fetch_json(there["config"]["digest"]),
+                self._fetch_json(there["config"]),
             )
             return f"the config: {_first_difference(ours, theirs)}"
         return f"the manifest: {_first_difference(here, there)}"
@@ -95,19 +97,20 @@ class Comparison:
     def _explain_layer(self, digest: str, theirs: Json) -> str:
         with tempfile.TemporaryDirectory(prefix="booksync-verify-") as folder:
             path = Path(folder, "layer")
-            self.repository.fetch_blob(theirs["digest"], path)
+            self.repository.fetch_blob(theirs["digest"], path, size=int(theirs["size"]))
             try:
                 found = find_difference(self.image.blobs[digest].path, path)
             except UnreadableLayerError as error:
                 return f"{theirs['digest']} ({theirs['mediaType']}) cannot be read here: {error}"
         return found or "the same files, but packed or compressed otherwise"
 
-    def _fetch_json(self, digest: str) -> Json:
+    def _fetch_json(self, descriptor: Json) -> Json:
+        size = int(descriptor["size"])
+        if size > CONFIG_LIMIT:
+            raise ValueError(f"a config of {format_bytes(size)}")
         with tempfile.TemporaryDirectory(prefix="booksync-verify-") as folder:
             path = Path(folder, "blob")
-            self.repository.fetch_blob(digest, path)
-            if (size := path.stat().st_size) > CONFIG_LIMIT:
-                raise ValueError(f"a config of {format_bytes(size)}")
+            self.repository.fetch_blob(descriptor["digest"], path, size=size)
             content: Json = json.loads(path.read_text())
             return content
 

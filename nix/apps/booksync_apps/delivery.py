@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -74,7 +75,8 @@ class Delivery:
         try:
             with tempfile.TemporaryDirectory(prefix="booksync-push-") as folder:
                 write_whole_layout(image, Path(folder))
-                self.oras.copy(
+                copy = partial(
+                    self.oras.copy,
                     layout=Path(folder),
                     digest=image.digest,
                     repository=publication.reference,
@@ -82,11 +84,29 @@ class Delivery:
                     on_step=on_step,
                     on_tick=on_tick,
                 )
-        except OrasError as error:
-            raise self._explained(error, publication, arrived=tally.moved) from error
-        tally.present = whole - tally.moved - tally.mounted
+                copy()
+                tally.present = whole - tally.moved - tally.mounted
+                if self._lists_lack(publication):
+                    # a push that ended between an artifact and its listing; oras leaves alone what is there
+                    self.progress.line("  artifacts are there and not listed; sending the manifests again")
+                    copy(force=True)
+                    if self._lists_lack(publication):
+                        raise AppError(
+                            f"{self.registry.host} does not list the artifacts about {image.name}, though it has them",
+                            way_out="run it again, or leave them here: --no-artifacts",
+                        )
+        except (OrasError, NoAnswerError) as error:
+            raise self._explained(OrasError(str(error)), publication, arrived=tally.moved) from error
         self.progress.line(f"  {tally}")
         return tally
+
+    def _lists_lack(self, publication: Publication) -> bool:
+        """Tell whether an artifact is missing from the list of what is about its manifest."""
+        for subject, artifacts in publication.image.referrers.items():
+            listed = self.registry.list_referrers(publication.repository, subject)
+            if listed is not None and not artifacts <= listed:
+                return True
+        return False
 
     def mount(self, publication: Publication) -> list[Blob]:
         """Have the registry take over, from sibling repositories, what this one lacks.

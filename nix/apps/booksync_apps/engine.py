@@ -1,6 +1,7 @@
 """The container engine of this machine: docker or podman, by its own command line."""
 
 import contextlib
+import json
 import shutil
 import subprocess
 import tempfile
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from booksync_apps.errors import AppError
+from booksync_apps.layout import Json
 
 #: How each engine is asked which architecture it runs; one that does not run does not answer.
 QUESTIONS = {
@@ -31,10 +33,16 @@ class Engine:
     architecture: str
     environment: Mapping[str, str]
 
-    def find_id(self, reference: str) -> str | None:
-        """Return the id of an image that the engine has, without its algorithm; None when it has none of that name."""
-        asked = run([self.program, "image", "inspect", "--format", "{{.Id}}", reference], self.environment)
-        return None if asked.returncode else asked.stdout.strip().removeprefix("sha256:")
+    def inspect(self, reference: str) -> Json | None:
+        """Return what the engine says of an image that it has; None when it has none of that name."""
+        asked = run([self.program, "image", "inspect", "--format", "{{json .}}", reference], self.environment)
+        if asked.returncode:
+            return None
+        try:
+            found = json.loads(asked.stdout)
+        except ValueError:
+            found = None
+        return found if isinstance(found, dict) else {}
 
     def load(self, write: Callable[[IO[bytes]], None]) -> None:
         """Load an archive.

@@ -60,6 +60,24 @@ class Image:
         """What the image consists of: index, manifests, configs and layers."""
         return [blob for digest, blob in self.blobs.items() if digest not in self.artifacts]
 
+    @property
+    def referrers(self) -> dict[str, set[str]]:
+        """Digest of a manifest -> digests of the manifests of the artifacts about it."""
+        found: dict[str, set[str]] = {}
+        for digest in self.artifacts:
+            if not self.blobs[digest].mountable:
+                manifest: Json = json.loads(self.blobs[digest].path.read_text())
+                found.setdefault(manifest["subject"]["digest"], set()).add(digest)
+        return found
+
+    def parts_of(self, digest: str) -> list[Blob]:
+        """Return what one of the signed digests stands for: all parts, or one architecture's."""
+        if digest == self.digest:
+            return self.parts
+        manifest: Json = json.loads(self.blobs[digest].path.read_text())
+        below = (manifest["config"], *manifest["layers"])
+        return [self.blobs[digest], *(self.blobs[part["digest"]] for part in below)]
+
     def without_artifacts(self) -> "Image":
         """Return the image alone."""
         return replace(self, blobs={blob.digest: blob for blob in self.parts}, artifacts=frozenset())

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from booksync_apps.archive import Archive, plan_archive, write_archive
+from booksync_apps.archive import Archive, plan_archive, read_json, write_archive
 from booksync_apps.ending import run_to_end
 from booksync_apps.engine import QUESTIONS, Engine, find_engine
 from booksync_apps.environment import required_path
 from booksync_apps.errors import AppError
-from booksync_apps.layout import load_images, select_images
+from booksync_apps.layout import Blob, Json, load_images, select_images
 from booksync_apps.progress import Progress, format_bytes
 from booksync_apps.reference import split_variant
 
@@ -29,6 +29,12 @@ examples:
   nix run .#load -- podman auth data
   nix run .#load-booksync-api-auth      # builds only the one image
 """
+
+#: What a config says of how its image runs, in the words of both the OCI image specification and the engines.
+SETTINGS = (
+    *("User", "Env", "Entrypoint", "Cmd", "WorkingDir", "StopSignal"),
+    *("ExposedPorts", "Volumes", "Labels", "Healthcheck"),
+)
 
 
 def create_parser() -> argparse.ArgumentParser:
@@ -49,18 +55,36 @@ def create_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def is_same(found: Json | None, config: Blob) -> bool:
+    """Tell whether what an engine says of an image is said of ours.
+
+    Its id is the digest of its config; that of Docker with containerd's store (its default since 29) is the digest of
+    a manifest that it has made itself, so there the image is known by what is in it.
+    """
+    if found is None:
+        return False
+    if str(found.get("Id")).removeprefix("sha256:") == config.digest.removeprefix("sha256:"):
+        return True
+    ours = read_json(config)
+    here, there = ours.get("config") or {}, found.get("Config") or {}
+    layers = (found.get("RootFS") or {}).get("Layers")
+    # what an engine leaves out it may also give as empty
+    return layers == ours["rootfs"]["diff_ids"] and all(
+        (here.get(key) or None) == (there.get(key) or None) for key in SETTINGS
+    )
+
+
 def load_archive(engine: Engine, archive: Archive, progress: Progress) -> None:
     """Let an engine have an image under all of its names, and make sure of it."""
-    wanted = archive.config.digest.removeprefix("sha256:")
     first = archive.names[0]
-    if all(engine.find_id(name) == wanted for name in archive.names):
+    if all(is_same(engine.inspect(name), archive.config) for name in archive.names):
         progress.line(f"{first}: {engine.name} has it already")
         return
     progress.line(f"{first}: {format_bytes(archive.size)} into {engine.name}")
     progress.restart()
     engine.load(lambda stream: write_archive(archive, stream, on_bytes=lambda done: progress.tick(done, archive.size)))
     for name in archive.names:
-        if engine.find_id(name) is None:
+        if engine.inspect(name) is None:
             raise AppError(f"{engine.name} load ended well, but there is no image {name}")
 
 

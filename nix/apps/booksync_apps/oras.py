@@ -62,6 +62,7 @@ class Oras:
         blobs: Collection[Path],
         on_step: Callable[[Step, str], None],
         on_tick: Callable[[int], None],
+        force: bool = False,
     ) -> None:
         """Copy an index by its digest, with all below it and its referrers.
 
@@ -69,9 +70,10 @@ class Oras:
         :param blobs: the layout's files, to see how far each has been read
         :param on_step: called with the step and a short digest
         :param on_tick: called with the number of bytes of unfinished blobs that have been read
+        :param force: send manifests that are there too, as oras lists a referrer when it has sent it
         :raises OrasError: it did not end well
         """
-        command = ["cp", "--recursive", "--from-oci-layout", *self._flags("--to-")]
+        command = ["cp", "--recursive", *(["--force"] if force else []), "--from-oci-layout", *self._flags("--to-")]
         for line in self._run([*command, f"{layout}@{digest}", f"{repository}@{digest}"], blobs=blobs, on_tick=on_tick):
             if match := STEP.match(line):
                 step, short = match.groups()
@@ -104,13 +106,21 @@ class Oras:
                 pass
             return path.read_bytes()
 
-    def fetch_blob(self, reference: str, path: Path) -> None:
+    def fetch_blob(self, reference: str, path: Path, *, size: int) -> None:
         """Write a blob to a path, compared with its digest.
 
+        :param size: bytes that it has, of which no more are waited for
         :raises OrasError: it did not end well
         """
-        for _ in self._run(["blob", "fetch", *self._flags("--"), "--output", str(path), reference], blobs={path}):
+
+        def on_tick(position: int) -> None:
+            if position > size:
+                raise OrasError(f"more than the {size} bytes that the manifest announces")
+
+        command = ["blob", "fetch", *self._flags("--"), "--output", str(path), reference]
+        for _ in self._run(command, blobs={path}, on_tick=on_tick):
             pass
+        on_tick(path.stat().st_size)
 
     def _flags(self, prefix: str) -> list[str]:
         return [flag.format(prefix) for flag in FLAGS[self.transport]]

@@ -30,8 +30,7 @@ class Target:
     @property
     def is_local(self) -> bool:
         """Whether the registry is on this machine."""
-        host = re.sub(r":[0-9]+$", "", self.registry)
-        return host in ("localhost", "[::1]") or re.fullmatch(r"127(\.[0-9]+){3}", host) is not None
+        return is_local(self.registry)
 
     def repository(self, name: str) -> str:
         """Return an image's repository without the registry: `family/booksync-api-auth`."""
@@ -68,18 +67,25 @@ class Reference:
         return f"{self.registry}/{self.repository}{'@' if ':' in suffix else ':'}{suffix}"
 
 
+def is_local(host: str) -> bool:
+    """Tell whether HOST or HOST:PORT is on this machine."""
+    name = re.sub(r":[0-9]+$", "", host)
+    return name in ("localhost", "[::1]") or re.fullmatch(r"127(\.[0-9]+){3}", name) is not None
+
+
 def parse_reference(text: str) -> Reference:
     """Take `REGISTRY/NAMESPACE/NAME:TAG` apart; the tag is latest where there is neither tag nor digest.
 
     :raises UsageError: it is written in another way
     """
-    path, _, digest = text.partition("@")
-    if digest and not DIGEST.fullmatch(digest):
+    path, at, digest = text.partition("@")
+    # nothing after the sign is a variable that was empty
+    if at and not DIGEST.fullmatch(digest):
         raise UsageError(f"{text!r}: {digest!r} is not a digest", way_out="expected sha256: and 64 hex digits")
     head, slash, last = path.rpartition("/")
-    name, _, tag = last.partition(":")
+    name, colon, tag = last.partition(":")
     target = parse_target(f"{head}{slash}{name}" if slash else path)
-    if tag:
+    if colon:
         check_tag(tag)
     return Reference(
         registry=target.registry,
@@ -143,15 +149,19 @@ def choose_image(images: Mapping[str, Image], reference: Reference) -> Image:
 
     A digest has no ending; there it is the image of that digest, else the one without a variant.
 
-    :raises UsageError: there is no image of that name
+    :raises UsageError: there is no image of that name, or not of that ending
     """
     name = reference.repository.rpartition("/")[2]
     found = {split_variant(image.name)[1]: image for image in images.values() if split_variant(image.name)[0] == name}
     if not found:
         raise UsageError(f"{reference}: there is no image {name!r}", way_out=f"known: {', '.join(sorted(images))}")
-    endings = sorted(found, key=len, reverse=True)
-    for ending in endings:
-        image = found[ending]
-        if reference.digest in image.blobs or (reference.tag and reference.tag.endswith(ending)):
-            return image
-    return found[endings[-1]]
+    if reference.digest:
+        named = (image for image in found.values() if reference.digest in image.blobs)
+        return next(named, found[min(found, key=len)])
+    ending = split_variant(reference.tag)[1]
+    if ending not in found:
+        raise UsageError(
+            f"{reference}: its tag is that of an image {name + ending!r}, which was not built here",
+            way_out=f"known: {', '.join(sorted(images))}; nix run .#verify builds all",
+        )
+    return found[ending]

@@ -16,16 +16,19 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from booksync_apps import transport
 from booksync_apps.credentials import Credential
 from booksync_apps.diagnosis import PLAIN, TRUST
 from booksync_apps.errors import AppError
 from booksync_apps.progress import format_bytes
+from booksync_apps.reference import is_local
 from booksync_apps.transport import NoAnswerError, RefusedError, Transport, create_context, describe_failure
 
 USER_AGENT = "booksync-push"
-MANIFEST_TYPES = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+MANIFEST_TYPES = f"{INDEX_TYPE}, application/vnd.oci.image.manifest.v1+json"
 
 #: Bytes of an answer. Nothing here needs more, and a manifest itself may have that many (distribution specification).
 BODY_LIMIT = 4 << 20
@@ -40,6 +43,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_: object) -> None:
         return None
+
+
+class _Proxies(urllib.request.ProxyHandler):
+    """The proxies of the environment, but for this machine: oras asks them for nothing here (Go's net/http)."""
+
+    def proxy_open(self, req: urllib.request.Request, proxy: str, type: str) -> Any:  # noqa: A002 - urllib's name
+        return None if is_local(req.host) else super().proxy_open(req, proxy, type)
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,7 @@ class Registry:
     _tokens: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirect(), _Proxies()]
         if self.transport != "plain":
             context = create_context(verify=self.transport == "tls", environment=self.environment)
             handlers.append(urllib.request.HTTPSHandler(context=context))
@@ -99,6 +109,24 @@ class Registry:
         answer = self._request("HEAD", f"/v2/{repository}/blobs/{digest}", pull=[repository])
         # "Pulling a layer": 307 is how a registry leaves that to a store
         return answer.status == http.client.TEMPORARY_REDIRECT or _is_there(answer)
+
+    def list_referrers(self, repository: str, digest: str) -> set[str] | None:
+        """Return the digests that the tag which lists what is about a manifest has ("Referrers Tag Schema").
+
+        :return: None where the registry has an API of it, and makes the list itself
+        :raises NoAnswerError: the registry does not say
+        """
+        answer = self._request("GET", f"/v2/{repository}/referrers/{digest}", pull=[repository])
+        if answer.status == http.client.OK and answer.headers.get("content-type", "").startswith(INDEX_TYPE):
+            return None
+        path = f"/v2/{repository}/manifests/{digest.replace(':', '-')}"
+        answer = self._request("GET", path, pull=[repository], headers={"Accept": MANIFEST_TYPES})
+        if not _is_there(answer):
+            return set()
+        try:
+            return {entry["digest"] for entry in json.loads(answer.body)["manifests"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise NoAnswerError(f"{path}: expected an index, got {type(error).__name__}: {error}") from error
 
     def mount_blob(self, repository: str, digest: str, *, source: str) -> bool:
         """Ask for a blob of another repository; False when the registry would rather have its bytes.
@@ -207,7 +235,7 @@ class Registry:
 
 
 def _is_there(answer: Answer) -> bool:
-    """Read the answer to HEAD ("Checking if content exists in the registry")."""
+    """Read the answer to HEAD ("Checking if content exists in the registry") or GET."""
     if answer.status not in (http.client.OK, http.client.NOT_FOUND):
         raise _refused(answer)
     return answer.status == http.client.OK

@@ -2,6 +2,9 @@
 
 Images share most of what they are made of, and making files is what unpacking takes its time for. A stack of overlays
 would need no links, but is not to be had on every kernel and file system that this runs on.
+
+What has its final name is whole, also after a power cut: it is on the disk before it gets it (rename(2) alone does not
+wait for the files in a folder).
 """
 
 import os
@@ -51,6 +54,7 @@ class Roots:
         with tarfile.open(blob) as archive:
             # our own layers, whose bytes Nix has verified
             archive.extractall(partial, filter=strip_owner)  # noqa: S202 - see there
+        os.sync()
         partial.rename(self.layer(blob))
 
     def write_root(self, image: Image) -> Path:
@@ -66,6 +70,7 @@ class Roots:
                 # a file of its own: its layer's is other images' too
                 (partial / name).unlink(missing_ok=True)
                 (partial / name).write_text(text)
+            os.sync()
             partial.rename(root)
         return root
 

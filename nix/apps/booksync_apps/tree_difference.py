@@ -15,7 +15,13 @@ KINDS = {
     tarfile.DIRTYPE: "folder",
     tarfile.SYMTYPE: "symbolic link",
     tarfile.LNKTYPE: "hard link",
+    tarfile.CHRTYPE: "character device",
+    tarfile.BLKTYPE: "block device",
+    tarfile.FIFOTYPE: "pipe",
 }
+
+#: Of a pax header (pax(1)): what the other fields have already, and how it is written itself.
+SAID_OTHERWISE = {*tarfile.PAX_FIELDS, "hdrcharset"}
 
 
 class UnreadableLayerError(Exception):
@@ -24,13 +30,19 @@ class UnreadableLayerError(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """What a layer says of a path, in the order in which differences are told."""
+    """What a layer says of a path, in the order in which differences are told.
+
+    :param attributes: what else its pax header has, extended attributes above all (``SCHILY.xattr.NAME``)
+    :param device: major and minor number, empty for what is none
+    """
 
     kind: str
     mode: str
     owner: str
     time: float
     target: str
+    attributes: str
+    device: str
     size: int
     content: str
 
@@ -42,6 +54,8 @@ WORDS: dict[str, Callable[[Entry], object]] = {
     "owner": lambda entry: entry.owner,
     "time": lambda entry: entry.time,
     "target": lambda entry: entry.target,
+    "attributes": lambda entry: entry.attributes or "none",
+    "device": lambda entry: entry.device,
     "size": lambda entry: f"{entry.size} bytes",
     "SHA-256": lambda entry: entry.content,
 }
@@ -83,12 +97,15 @@ def _entry(member: tarfile.TarInfo, content: IO[bytes] | None) -> Entry:
     digest = hashlib.sha256()
     while content is not None and (chunk := content.read(CHUNK)):
         digest.update(chunk)
+    headers = sorted(item for item in member.pax_headers.items() if item[0] not in SAID_OTHERWISE)
     return Entry(
         kind=KINDS.get(member.type, "special file"),
         mode=f"{member.mode:04o}",
         owner=f"{member.uid}:{member.gid} {member.uname}:{member.gname}".strip(" :"),
         time=float(member.mtime),
         target=member.linkname,
+        attributes=", ".join(f"{name}={value!r}" for name, value in headers),
+        device=f"{member.devmajor}:{member.devminor}" if member.ischr() or member.isblk() else "",
         size=member.size,
         content=digest.hexdigest(),
     )

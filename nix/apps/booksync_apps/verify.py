@@ -4,7 +4,7 @@ import argparse
 import hashlib
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -15,7 +15,7 @@ from booksync_apps.diagnosis import PULLING, Circumstances, explain
 from booksync_apps.ending import run_to_end
 from booksync_apps.environment import required_path
 from booksync_apps.errors import EXIT_FAILED, EXIT_USAGE, AppError
-from booksync_apps.layout import Image, load_images
+from booksync_apps.layout import Blob, Image, load_images
 from booksync_apps.oras import Oras, OrasError
 from booksync_apps.progress import Progress, format_bytes
 from booksync_apps.reference import Reference, choose_image, parse_reference
@@ -28,7 +28,7 @@ Say whether an image of a registry is the one that this flake builds, for all it
 
 Its index is fetched, and its digest computed here. Where it is that of the image that was built here, everything below
 it is asked for too: a digest stands for its bytes. Where it is another one, the first layer and the first file that
-differ are named.
+differ are named. A tag has to lead to all architectures; a digest may be that of one architecture's manifest.
 """
 
 EPILOG = """\
@@ -79,10 +79,10 @@ class RemoteRepository:
         except OrasError as error:
             raise self.explained(error, digest) from error
 
-    def fetch_blob(self, digest: str, path: Path) -> None:
+    def fetch_blob(self, digest: str, path: Path, *, size: int) -> None:
         """Write a blob to a path."""
         try:
-            self.oras.fetch_blob(self.reference.with_suffix(digest), path)
+            self.oras.fetch_blob(self.reference.with_suffix(digest), path, size=size)
         except OrasError as error:
             raise self.explained(error, digest) from error
 
@@ -97,9 +97,9 @@ class RemoteRepository:
         return explain(str(error), circumstances=circumstances, failures=PULLING)
 
 
-def find_missing(image: Image, registry: Registry, repository: str) -> str:
+def find_missing(parts: Iterable[Blob], registry: Registry, repository: str) -> str:
     """Return the label of what of an image the registry does not have; empty when it has all."""
-    for blob in image.parts:
+    for blob in parts:
         # manifests are what cannot be mounted
         found = (
             registry.has_blob(repository, blob.digest)
@@ -139,26 +139,42 @@ def verify(arguments: Sequence[str], *, environment: Mapping[str, str], output: 
     content = remote.fetch_manifest(reference.suffix)
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
     progress.line(f"{reference}: {digest}; {image.name} {image.version} here: {image.digest}")
-    difference = ""
-    if digest != image.digest:
-        try:
-            difference = Comparison(image=image, repository=remote).explain(content)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise AppError(f"{reference} is not an OCI image ({type(error).__name__}: {error})") from error
-    else:
-        try:
-            missing = find_missing(image, registry, reference.repository)
-        except NoAnswerError as error:
-            raise remote.explained(error, "a part") from error
-        difference = f"{missing}: is not there" if missing else ""
+    # who names one platform's manifest by its digest means that alone; a tag is for all
+    accepted = image.signed if reference.digest else [image.digest]
+    parts = image.parts_of(digest) if digest in accepted else []
+    difference = find_loss(parts, registry, remote) if parts else explain_difference(content, image, remote)
     if difference:
         # versions, paths and digests of the other image are whatever somebody has written there
         print(f"{reference}: not equal: {printable(difference)}", file=output)
         return EXIT_FAILED
-    whole = sum(blob.size for blob in image.parts)
-    progress.line(f"equal: {format_bytes(whole)} by their digests" if digest == image.digest else "equal, one platform")
+    whole = format_bytes(sum(blob.size for blob in parts))
+    progress.line(f"equal{'' if digest == image.digest else ', one platform'}: {whole} by their digests")
     print(reference.with_suffix(digest), file=output)
     return 0
+
+
+def find_loss(parts: Iterable[Blob], registry: Registry, remote: RemoteRepository) -> str:
+    """Say what of an image that is ours the registry does not have; empty when it has all.
+
+    :raises AppError: it does not say
+    """
+    try:
+        missing = find_missing(parts, registry, remote.reference.repository)
+    except NoAnswerError as error:
+        raise remote.explained(error, "a part") from error
+    return f"{missing}: is not there" if missing else ""
+
+
+def explain_difference(content: bytes, image: Image, remote: RemoteRepository) -> str:
+    """Say how an image that is not ours differs.
+
+    :param content: of the manifest or index that the reference leads to
+    :raises AppError: it is no image
+    """
+    try:
+        return Comparison(image=image, repository=remote).explain(content)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise AppError(f"{remote.reference} is not an OCI image ({type(error).__name__}: {error})") from error
 
 
 def main(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:

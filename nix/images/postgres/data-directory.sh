@@ -102,7 +102,7 @@ fill_from_staging() {
     for entry in "$STAGING"/*; do
         [[ $entry == */PG_VERSION ]] || mv "$entry" "$PGDATA/"
     done
-    # initdb has synced the files; here it is their names
+    # the files are on the disk (run_initdb); here it is their names
     sync "$PGDATA"
     mv "$STAGING/PG_VERSION" "$PGDATA/"
 }

@@ -96,6 +96,8 @@ run_initdb() (
         --set=jit=off --set=listen_addresses='*' "${arguments[@]}" >&2
     printf '\nhost all all all %s\n' "${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}" >>"$1/pg_hba.conf"
     include_memory_settings "$1/postgresql.conf"
+    # of its own files it has done so already; these are the two above
+    initdb --sync-only --pgdata="$1" >&2
     [[ -z ${LD_PRELOAD:-} ]] || rm "$NSS_WRAPPER_PASSWD" "$NSS_WRAPPER_GROUP"
 )
 

@@ -30,10 +30,16 @@ check_locale() {
     done < <(grep -E "^[[:space:]]*lc_[a-z]+[[:space:]]*=[[:space:]]*'[^']" "$PGDATA/postgresql.conf")
 }
 
+# $1: a database; print what a newer image than this has left in it, from which no way leads back
 update_extension() {
-    docker_process_sql --dbname="$1" --quiet <<'SQL'
-SELECT format('ALTER EXTENSION vector UPDATE TO %L', default_version) FROM pg_available_extensions
-WHERE name = 'vector' AND installed_version <> default_version \gexec
+    docker_process_sql --dbname="$1" --quiet --tuples-only --no-align <<'SQL'
+SELECT format('ALTER EXTENSION vector UPDATE TO %L', target) FROM pg_extension_update_paths('vector')
+    JOIN pg_available_extensions ON installed_version = source AND default_version = target
+WHERE name = 'vector' AND path IS NOT NULL \gexec
+SELECT format('database %I has pgvector %s, newer than this image''s %s, to which no way leads back: it goes on as it is.'
+    ' Nearly all works with the older library; what %2$s has added fails',
+    current_database(), installed_version, default_version)
+FROM pg_available_extensions WHERE name = 'vector' AND installed_version <> default_version
 SQL
 }
 
@@ -48,11 +54,12 @@ SQL
 }
 
 update_databases() {
-    local name names collations
+    local name names left collations
     names=$(docker_process_sql --dbname=postgres --quiet --tuples-only --no-align \
         --command='SELECT datname FROM pg_database WHERE datallowconn ORDER BY datname') || return
     while read -r name; do
-        update_extension "$name" || return
+        left=$(update_extension "$name") || return
+        [[ -z $left ]] || say "$left"
     done <<<"$names"
     collations=$(describe_collations) || return
     while read -r name; do

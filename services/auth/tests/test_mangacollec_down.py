@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import httpx
 import pytest
 from sqlalchemy.engine import URL
 
 from booksync_api_auth.mangacollec import conversation, part
-from booksync_api_auth.mangacollec.answers import TokenAnswer, parse, parse_pause
+from booksync_api_auth.mangacollec.answers import TokenAnswer, parse
 from booksync_api_auth.mangacollec.gate import MAX_FAILURES, MAX_PAUSE, REST, Gate
 from booksync_api_auth.repositories.rate_limits import FREE_TRIES
 from booksync_auth_testing.household import V1, Household, live_in, problem
@@ -178,29 +178,6 @@ def test_gate_is_not_closed_for_days() -> None:
     assert gate.rest == MAX_PAUSE
     clock.now += MAX_PAUSE
     assert is_open(gate)
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("30", 30),
-        (" 5 ", 5),
-        ("\u00a0" * 9 + "5", 5),
-        (None, 60),
-        ("", 60),
-        ("soon", 60),
-        ("-1", 60),
-        ("9" * 400, 999_999_999),
-        ("Wed, 25 Nov 2026 10:00:30 GMT", 30),
-        ("Wed, 25 Nov 2026 10:00:30", 30),
-        ("Wed, 25 Nov 2020 10:00:30 GMT", 0),
-        ("Wed, 99 Nov 2026 10:00:30 GMT", 60),
-        ("Wed, 25 Nov 99999999999 10:00:30 GMT", 60),
-        ("Wed, 25 Nov 2026 10:00:30 +99999999999999", 60),
-    ],
-)
-def test_retry_after(value: str | None, seconds: float) -> None:
-    assert parse_pause(value, datetime(2026, 11, 25, 10, tzinfo=UTC)) == seconds
 
 
 @pytest.mark.parametrize(

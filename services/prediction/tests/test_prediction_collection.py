@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -205,21 +204,6 @@ async def test_refusal_of_one_is_none_of_others() -> None:
         await ask(house, other, 502)
         await ask(house, user)
         assert site.questions == 2
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("120", 120),
-        (" 7 ", 7),
-        ("Thu, 01 Jan 2026 00:02:00 GMT", 120),
-        ("Wed, 31 Dec 2025 00:00:00 GMT", 0),
-        ("soon", client.REST),
-        (None, client.REST),
-    ],
-)
-def test_pause_is_read_as_seconds_or_as_a_time(value: str | None, seconds: float) -> None:
-    assert client.read_pause(value, datetime(2026, 1, 1, tzinfo=UTC)) == seconds
 
 
 async def test_large_collection_is_embedded_part_by_part_with_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:

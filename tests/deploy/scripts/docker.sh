@@ -1,7 +1,8 @@
 #!/bin/bash
 # Stands in for docker and its compose. Images are files of /engine/images and /engine/registry by name, with / as %:
 # a line with their id, how they do once they run, and their name by digest, if they have one. Containers are files of
-# /engine/containers with the image's name and its id. The volume is /engine/volume. What was called is in /engine/calls.
+# /engine/containers with the image's name and its id; nginx is one more where .env has COMPOSE_PROFILES=nginx. The volume is
+# /engine/volume, whether memory can be limited is in /engine/memory-limit. What was called is in /engine/calls.
 set -eu
 printf '%s\n' "$*" >>/engine/calls
 
@@ -20,12 +21,14 @@ image() {
         auth-api) found=$(value AUTH_IMAGE) && echo "${found:-booksync-api-auth:latest}" ;;
         data-api) found=$(value DATA_IMAGE) && echo "${found:-booksync-api-data:latest}" ;;
         prediction-api) found=$(value PREDICTION_IMAGE) && echo "${found:-booksync-api-prediction:latest-onnx}" ;;
+        nginx) echo nginx:stable-alpine ;;
     esac
 }
 container() {
     case $1 in
         postgres) echo booksync-postgres ;;
         auth-api) echo booksync_auth_api ;;
+        nginx) echo booksync-nginx ;;
         *) echo "booksync-api-${1%-api}" ;;
     esac
 }
@@ -40,7 +43,10 @@ up() {
         esac
         shift
     done
-    ((${#services[@]})) || services=(postgres auth-api data-api prediction-api)
+    if ((${#services[@]} == 0)); then
+        services=(postgres auth-api data-api prediction-api)
+        [[ $(value COMPOSE_PROFILES) != nginx ]] || services+=(nginx)
+    fi
     for service in "${services[@]}"; do
         [[ -e $(place images "$(image "$service")") ]] || no_such "image: $(image "$service")"
         read -r id health rest <"$(place images "$(image "$service")")"
@@ -91,6 +97,8 @@ case $1 in
     compose) shift && compose "$@" ;;
     container) shift 2 && inspect "$@" ;;
     image) shift 2 && image_inspect "$@" ;;
+    # without it as podman
+    info) cat /engine/memory-limit 2>/dev/null || no_such "field: ${!#}" ;;
     volume) [[ -e /engine/volume ]] || no_such "volume: ${!#}" ;;
     pull)
         [[ -e $(place registry "${!#}") ]] || no_such "manifest: ${!#}"

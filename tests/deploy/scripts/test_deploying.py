@@ -119,6 +119,36 @@ def test_nothing_left_to_go_back_to_is_said(first: ScriptServer) -> None:
     assert "going back failed as well" in result.output
 
 
+def turn_nginx_on(server: ScriptServer, *, health: str) -> None:
+    """Let .env have nginx too, as an operator does."""
+    add_image(server, "images", "nginx:stable-alpine", letter="f", health=health)
+    with (server.folder / ".env").open("a") as stream:
+        stream.write("COMPOSE_PROFILES=nginx\n")
+
+
+def test_nginx_that_fails_is_shown_and_no_failure_of_the_way_back(first: ScriptServer) -> None:
+    """As without a certificate."""
+    before = running(first)
+    turn_nginx_on(first, health=NOT_HEALTHY)
+    result = deploy(first)
+    assert result.code == 1, result.output
+    assert "nginx: running stuck" in result.output
+    assert "the last words of nginx" in result.output
+    assert "the services are healthy again, as they were; nginx is not, see above" in result.output
+    assert running(first) == {**before, "booksync-nginx": "nginx:stable-alpine"}
+
+
+@pytest.mark.parametrize("health", ["healthy", NOT_HEALTHY])
+def test_way_back_of_a_service_starts_nginx_and_does_not_need_it(first: ScriptServer, health: str) -> None:
+    before = running(first)
+    turn_nginx_on(first, health=health)
+    add_image(first, "images", LOCAL["auth-api"], letter="e", health=NOT_HEALTHY)
+    result = deploy(first, LOCAL["auth-api"])
+    assert result.code == 1, result.output
+    assert ("the stack is healthy again, as it was" in result.output) == (health == "healthy")
+    assert running(first) == {**before, "booksync-nginx": "nginx:stable-alpine"}
+
+
 def test_way_back_needs_no_room(first: ScriptServer) -> None:
     before, content = running(first), (first.folder / ".env").read_text()
     fail_once_it_is_stuck(first, "cp", "install", "sync")
@@ -136,6 +166,21 @@ def test_way_back_that_cannot_be_begun_is_said(first: ScriptServer) -> None:
     result = deploy(first, LOCAL["auth-api"])
     assert result.code == 3
     assert "going back failed as well" in result.output
+
+
+def test_release_that_cannot_be_written_down_is_in_service(first: ScriptServer) -> None:
+    before = sorted(path.name for path in (first.folder / "releases").iterdir())
+    write_program(
+        first.stubs / "sync",
+        '#!/bin/bash\nif [[ $* == */releases/* ]]; then\n    echo "sync: No space left on device" >&2\n    exit 1\nfi\n'
+        'exec /usr/bin/sync "$@"\n',
+    )
+    add_image(first, "images", LOCAL["auth-api"], letter="e")
+    result = deploy(first, LOCAL["auth-api"])
+    assert result.code == 0, result.output
+    assert "this release cannot be written into /srv/booksync/releases" in result.output
+    assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-eeeeeeeeeeee"
+    assert sorted(path.name for path in first.folder.glob("releases/[0-9]*")) == before
 
 
 def test_no_copy_of_the_env_file_is_left(first: ScriptServer) -> None:
@@ -268,6 +313,16 @@ def test_wrong_env_file_is_found_before_anything_changes(first: ScriptServer) ->
     assert result.code == 1
     assert "the compose file or .env is wrong" in result.output
     assert running(first) == before
+
+
+@pytest.mark.parametrize(("limit", "is_said"), [("false", True), ("true", False), (None, False)])
+def test_machine_that_limits_no_memory_is_said(first: ScriptServer, limit: str | None, is_said: bool) -> None:
+    """As a Raspberry Pi's kernel, where engines let limits go without a failure; podman does not say."""
+    if limit is not None:
+        (first.engine / "memory-limit").write_text(f"{limit}\n")
+    result = deploy(first)
+    assert result.code == 0, result.output
+    assert ("add cgroup_enable=memory to /boot/firmware/cmdline.txt" in result.output) == is_said
 
 
 def test_operators_lines_stay(first: ScriptServer) -> None:

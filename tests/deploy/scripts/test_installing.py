@@ -89,6 +89,38 @@ def test_edits_are_kept_through_every_update(installed: ScriptServer) -> None:
     assert kept == {"# mine\n", "# theirs\n"}
 
 
+def test_compose_file_of_the_operators_is_kept(server: ScriptServer) -> None:
+    """The original guide has a file where the link is."""
+    path = server.folder / "docker-compose.yml"
+    path.write_text("# mine\n")
+    assert server.run(INSTALL).code == 0
+    path.unlink()
+    path.symlink_to("mine.yml")
+    result = server.run(INSTALL)
+    assert result.code == 0, result.output
+    assert "docker-compose.yml was another one: it is kept as docker-compose.yml.old" in result.output
+    assert path.readlink().name == "docker-compose.prod.yml"
+    assert (server.folder / "docker-compose.yml.old").readlink().name == "mine.yml"
+    assert (server.folder / "docker-compose.yml.old.~1~").read_text() == "# mine\n"
+    assert "is kept" not in server.run(INSTALL).output
+
+
+def test_edited_units_are_kept(with_systemd: ScriptServer) -> None:
+    assert "is kept" not in with_systemd.run(*INSTALL_WITH_SYSTEMD).output
+    units = with_systemd.engine / "units"
+    timer = units / "booksync-backup.timer"
+    ours, mine = timer.read_text(), timer.read_text().replace("03:15:00", "05:00:00")
+    timer.write_text(mine)
+    result = with_systemd.run(*INSTALL_WITH_SYSTEMD)
+    assert result.code == 0, result.output
+    assert "booksync-backup.timer was another one: it is kept as booksync-backup.timer.old" in result.output
+    assert (timer.read_text(), (units / "booksync-backup.timer.old").read_text()) == (ours, mine)
+    assert {path.stat().st_mode & 0o777 for path in units.iterdir()} == {0o644}
+    assert len(list(units.iterdir())) == 4
+    # and those that are as they were installed are not
+    assert "is kept" not in with_systemd.run(*INSTALL_WITH_SYSTEMD).output
+
+
 def test_new_configuration_of_nginx_says_what_reads_it(installed: ScriptServer) -> None:
     said = "docker restart booksync-nginx"
     assert said not in installed.run(INSTALL).output
@@ -149,6 +181,17 @@ def test_secrets_that_are_there_stay(installed: ScriptServer) -> None:
     assert after.pop("app_secret_key") != before.pop("app_secret_key")
     assert after == before
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_killed_run_left_is_not_written_through(installed: ScriptServer) -> None:
+    """It had the number that this one has, and its last secret has two names."""
+    before = secrets_of(installed)
+    left = 'cd secrets && rm app_secret_key && ln jwt_secret_key ".partial-$$" && exec ../scripts/secrets.sh'
+    result = installed.run("bash", "-c", left)
+    assert result.code == 0, result.output
+    after = secrets_of(installed)
+    assert after.pop("app_secret_key") != before.pop("app_secret_key")
+    assert after == before
 
 
 def test_env_file_of_the_guide_goes_on(server: ScriptServer) -> None:

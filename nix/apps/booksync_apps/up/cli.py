@@ -59,7 +59,9 @@ def create_parser() -> argparse.ArgumentParser:
             add_up_options(command)
         elif name == "logs":
             command.add_argument("-f", "--follow", action="store_true", help="go on until ^C, or until the stack ends")
-            command.add_argument("services", nargs="*", metavar="SERVICE", help=f"{', '.join(NAMES)}; default: all")
+            command.add_argument(
+                "services", nargs="*", metavar="SERVICE", help=f"{', '.join(NAMES)}; default: all, and up itself"
+            )
         elif name == "reset":
             command.add_argument("--yes", action="store_true", help="do not ask")
     return parser
@@ -87,7 +89,7 @@ def add_up_options(parser: argparse.ArgumentParser) -> None:
         "--detach",
         action="store_true",
         default=argparse.SUPPRESS,
-        help="end when all are ready, and let them run",
+        help="show what they say until all are ready, then end and let them run",
     )
 
 
@@ -129,7 +131,7 @@ def run(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
             unknown = sorted(set(options.services) - set(NAMES))
             if unknown:
                 raise UsageError(f"there is no service {unknown[0]!r}", way_out=f"known: {', '.join(NAMES)}")
-            return logs(folder, services=options.services or NAMES, follow=options.follow, environment=environment)
+            return logs(folder, services=options.services, follow=options.follow, environment=environment)
         case "reset":
             return reset(folder, is_sure=options.yes)
     images = load_stack(environment)

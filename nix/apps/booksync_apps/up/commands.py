@@ -61,6 +61,7 @@ def status(folder: Folder) -> int:
 def logs(folder: Folder, *, services: Collection[str], follow: bool, environment: Mapping[str, str]) -> int:
     """Show what was said.
 
+    :param services: whose lines are shown; none: everybody's, also the app's own
     :param follow: go on until ^C, or until the stack ends
     :raises AppError: nothing was said
     """

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from booksync_apps.ending import run_to_end
 from booksync_apps.errors import AppError, UsageError
@@ -40,13 +41,8 @@ def start(
 
     :raises AppError: something is in the way
     """
-    if detach:
-        return run_detached(
-            lambda: run_stack(folder, images, ports=ports, bubblewrap=bubblewrap, environment=None),
-            folder=folder,
-            ports=ports,
-        )
-    return run_stack(folder, images, ports=ports, bubblewrap=bubblewrap, environment=environment)
+    run = partial(run_stack, folder, images, ports=ports, bubblewrap=bubblewrap, detach=detach, environment=environment)
+    return run_detached(run, folder=folder, ports=ports) if detach else run()
 
 
 def run_stack(
@@ -55,11 +51,12 @@ def run_stack(
     *,
     ports: Mapping[str, int],
     bubblewrap: Sequence[str],
-    environment: Mapping[str, str] | None,
+    detach: bool,
+    environment: Mapping[str, str],
 ) -> int:
     """Run the stack until it is ended.
 
-    :param environment: of the person who watches; None: nobody does
+    :param detach: let go of the terminal when all are ready; until then the person there sees what is in the way
     :raises AppError: something is in the way
     """
     check_ours(folder.path)
@@ -72,15 +69,13 @@ def run_stack(
             has_data = folder.data.exists()
             settings = load_settings(folder.settings, has_data=has_data)
             folder.data.mkdir(mode=0o700, exist_ok=True)
-            stream = None if environment is None else sys.stderr
-            colours = environment is not None and is_coloured(sys.stderr, environment)
-            with Log(folder.log, stream=stream, is_coloured=colours) as log:
+            with Log(folder.log, stream=sys.stderr, is_coloured=is_coloured(sys.stderr, environment)) as log:
                 stack = Stack(
                     plan(images, ports=ports, settings=settings, data=folder.data),
                     roots=Roots(folder.path),
                     bubblewrap=bubblewrap,
                     log=log,
-                    on_ready=leave_terminal if stream is None else lambda: announce(folder, ports),
+                    on_ready=leave_terminal if detach else lambda: announce(folder, ports),
                 )
                 asyncio.run(stack.run())
         except OSError as error:

@@ -1,8 +1,7 @@
 """What Mangacollec answers: the tokens and errors of Rails' Doorkeeper, and accounts, in which much may be missing."""
 
 import json
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -10,7 +9,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 #: s; what tokens have when they do not say.
 DEFAULT_LIFETIME = 7200
-DEFAULT_PAUSE = 60.0
 MAX_TOKEN = 8192
 
 
@@ -67,17 +65,3 @@ def parse_error(body: bytes) -> str | None:
         return None
     error = content.get("error")
     return error if isinstance(error, str) else ""
-
-
-def parse_pause(value: str | None, now: datetime) -> float:
-    """Read Retry-After (RFC 9110, section 10.2.3) as seconds."""
-    if value is None:
-        return DEFAULT_PAUSE
-    text = value.strip()
-    if text.isdecimal():
-        return float(text[:9])
-    try:
-        until = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return DEFAULT_PAUSE
-    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())

@@ -11,8 +11,9 @@ import httpx
 from pydantic import SecretStr
 
 from booksync_api_auth.mangacollec import problems
-from booksync_api_auth.mangacollec.answers import Account, TokenAnswer, parse, parse_error, parse_pause
+from booksync_api_auth.mangacollec.answers import Account, TokenAnswer, parse, parse_error
 from booksync_api_auth.mangacollec.gate import Gate
+from booksync_common.retry_after import parse_retry_after
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class Conversation:
         try:
             async with asyncio.timeout(DEADLINE), self.client.stream(method, path, **options) as response:
                 if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-                    self.gate.pause(parse_pause(response.headers.get("retry-after"), datetime.now(UTC)))
+                    self.gate.pause(parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC)))
                     raise problems.unavailable("Mangacollec asks for a pause.", retry_after=self.gate.rest)
                 return _Answer(response.status_code, await _read(response))
         except (TimeoutError, httpx.TimeoutException):

@@ -16,6 +16,8 @@ MAX_FAILURES = 3
 REST = 30.0
 #: Of what the site asks for with 429; a day would be a mistake, and its operator could not undo it.
 MAX_PAUSE = 3600.0
+#: s; where the site does not say how long.
+DEFAULT_PAUSE = 60.0
 
 
 class Gate:
@@ -55,6 +57,6 @@ class Gate:
         if self._failures >= MAX_FAILURES:
             self._closed_until = self._clock() + REST
 
-    def pause(self, seconds: float) -> None:
-        """Leave the site alone, as it has asked."""
-        self._closed_until = self._clock() + min(seconds, MAX_PAUSE)
+    def pause(self, seconds: float | None) -> None:
+        """Leave the site alone, as it has asked; None where it does not say how long."""
+        self._closed_until = self._clock() + min(DEFAULT_PAUSE if seconds is None else seconds, MAX_PAUSE)

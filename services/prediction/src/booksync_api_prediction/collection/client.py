@@ -12,7 +12,6 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 import httpx
@@ -23,6 +22,7 @@ from booksync_api_prediction.collection.parsing import Collection, parse_collect
 from booksync_common.auth_client import AuthClient, read_code
 from booksync_common.parts import Part
 from booksync_common.problems import ProblemError
+from booksync_common.retry_after import parse_retry_after
 
 logger = logging.getLogger(__name__)
 
@@ -141,9 +141,10 @@ class Collections(Part):
             self._known.popitem(last=False)
         return collection
 
-    def _rest(self, status: int, seconds: float = REST) -> ProblemError:
+    def _rest(self, status: int, seconds: float | None = None) -> ProblemError:
         """Leave the site alone for a while, whoever asks, and return what they are told."""
-        self._rests_until = max(self._rests_until, time.monotonic() + min(seconds, MAX_REST))
+        rest = REST if seconds is None else min(seconds, MAX_REST)
+        self._rests_until = max(self._rests_until, time.monotonic() + rest)
         self._status = status
         return _unavailable(status)
 
@@ -179,7 +180,7 @@ class Collections(Part):
                 if response.status_code != codes.OK:
                     logger.warning("Mangacollec gives no collection: status %s", response.status_code)
                     if response.status_code == codes.TOO_MANY_REQUESTS:
-                        raise self._rest(502, read_pause(response.headers.get("retry-after"), datetime.now(UTC)))
+                        raise self._rest(502, parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC)))
                     # another refusal is about one user
                     raise self._rest(502) if response.is_server_error else _unavailable(502)
                 async for chunk in response.aiter_bytes():
@@ -193,18 +194,6 @@ class Collections(Part):
             logger.warning("Mangacollec does not answer: %s", str(error) or type(error).__name__)
             raise self._rest(502) from error
         return bytes(body)
-
-
-def read_pause(value: str | None, now: datetime) -> float:
-    """Read Retry-After (RFC 9110, section 10.2.3) as seconds."""
-    text = (value or "").strip()
-    if text.isdecimal():
-        return float(text[:9])
-    try:
-        until = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return REST
-    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
 
 
 def _unavailable(status: int) -> ProblemError:
