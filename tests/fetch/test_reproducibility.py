@@ -46,10 +46,27 @@ def test_an_older_image_is_told_from_todays() -> None:
     assert new == "equal"
 
 
+def test_of_one_day_the_last_run_is_todays() -> None:
+    runs = [make_run("here", "2026-01-01T10:00:00+00:00", NEW), make_run("nix-sid", "2026-01-01T09:00:00+00:00", OLD)]
+    ((_, digest, new, old),) = rows(runs)
+    assert digest == f"`{NEW}`"
+    assert new == "equal"
+    assert old == "equal, 2026-01-01 as `sha256:111111111111`"
+
+
+def test_a_kept_image_of_a_later_run_is_no_later() -> None:
+    first = make_run("nix-sid", "2026-01-01", OLD)
+    (partial,) = merge_runs([first], make_run("nix-sid", "2026-01-03", NEW, image="booksync-postgres"))
+    ((_, digest, *_), _) = rows([make_run("here", "2026-01-02", NEW), partial])
+    assert digest == f"`{NEW}`"
+
+
 def test_a_run_replaces_the_last_of_its_way_image_by_image() -> None:
     first = make_run("here", "2026-01-01", OLD)
     first.add("booksync-postgres", "arm64", digest=OLD, difference="")
-    (merged,) = merge_runs([first], make_run("here", "2026-01-02", NEW))
+    run = make_run("here", "2026-01-02", NEW)
+    (merged,) = merge_runs([first], run)
+    assert list(run.images) == ["booksync-api-auth"]
     assert merged.images["booksync-api-auth"]["amd64"] == {"date": "2026-01-02", "digest": NEW, "difference": ""}
     assert merged.images["booksync-postgres"]["arm64"]["date"] == "2026-01-01"
     assert merged.date == "2026-01-02"

@@ -37,7 +37,7 @@ class Reproduction:
         self.nix = nix
         self.system = system
         self.images = images
-        self.date = dt.datetime.now(dt.timezone.utc).date().isoformat()
+        self.date = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
 
     def attributes(self, system: str) -> list[str]:
         """Return the images' attributes for a builder's system, an architecture each."""

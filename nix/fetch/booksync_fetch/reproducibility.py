@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ class Run:
 
     :param key: which way; a later run takes the place of an earlier one, image by image
     :param how: which way, for people
-    :param date: ISO 8601
+    :param date: and time, in UTC, ISO 8601
     :param images: image -> architecture -> {digest of the manifest, difference: empty where it is equal}
     """
 
@@ -63,9 +63,8 @@ def load_runs(path: Path) -> list[Run]:
 def merge_runs(runs: Sequence[Run], new: Run) -> list[Run]:
     """Return the runs with a new one among them."""
     merged = {run.key: run for run in runs}
-    if new.key in merged:
-        new.images = {**merged[new.key].images, **new.images}
-    merged[new.key] = new
+    kept = merged[new.key].images if new.key in merged else {}
+    merged[new.key] = replace(new, images={**kept, **new.images})
     return [merged[key] for key in sorted(merged)]
 
 
@@ -79,12 +78,14 @@ def write_runs(path: Path, runs: Sequence[Run]) -> None:
 
 def format_runs(runs: Sequence[Run]) -> str:
     """Return the table in Markdown: an image and architecture a row, a way of building it again a column."""
-    latest = {
-        (image, architecture): entry["digest"]
-        for run in sorted(runs, key=lambda run: run.date)
+    entries = [
+        (entry, image, architecture)
+        for run in runs
         for image, architectures in run.images.items()
         for architecture, entry in architectures.items()
-    }
+    ]
+    entries.sort(key=lambda found: found[0]["date"])
+    latest = {(image, architecture): entry["digest"] for entry, image, architecture in entries}
     columns = ["image", "manifest", *(str(number) for number in range(1, len(runs) + 1))]
     rows = []
     for image, architecture in sorted(latest):
@@ -101,7 +102,7 @@ def format_runs(runs: Sequence[Run]) -> str:
         format_row(["---"] * len(columns)),
         *(format_row(row) for row in rows),
         "",
-        *(f"{number}. {run.how}, last on {run.date}" for number, run in enumerate(runs, start=1)),
+        *(f"{number}. {run.how}, last on {run.date[:10]}" for number, run in enumerate(runs, start=1)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -116,4 +117,4 @@ def format_cell(entry: dict[str, Any] | None, digest: str) -> str:
     if entry is None:
         return "not run"
     said = entry["difference"] or "equal"
-    return said if entry["digest"] == digest else f"{said}, {entry['date']} as `{entry['digest'][:19]}`"
+    return said if entry["digest"] == digest else f"{said}, {entry['date'][:10]} as `{entry['digest'][:19]}`"

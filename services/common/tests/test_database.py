@@ -56,6 +56,12 @@ async def test_server_is_asked_only_after_a_while(
     assert len(questions) == asked
 
 
+async def test_the_server_notices_that_a_service_is_gone(database: Database) -> None:
+    async with database.reader() as connection:
+        shown = [await connection.scalar(text(f"SHOW tcp_keepalives_{name}")) for name in ("idle", "interval", "count")]
+    assert shown == ["30", "10", "3"]
+
+
 async def test_connection_that_does_not_answer_is_replaced(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await find_process(database)
     monkeypatch.setattr(module, "MAX_TRUST", -1.0)
