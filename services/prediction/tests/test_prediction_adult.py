@@ -1,12 +1,16 @@
 """What is for adults, itself or by its series, is in no answer and no count of those who may not see it."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
+from booksync_api_prediction.embeddings.repository import is_for
+from booksync_api_prediction.tables import EMBEDDINGS
 from booksync_prediction_testing.service import V1, House, open_house
 from booksync_service_testing.server import execute
 
@@ -66,6 +70,20 @@ async def work(house: House) -> Work:
         for item in page.json()["items"]:
             await house.client.delete(f"{V1}/embeddings/{kind}/{item['id']}", headers=house.machine)
     return Work(house)
+
+
+async def test_planner_knows_that_most_is_for_all(work: Work) -> None:
+    """Otherwise it walks no index where that pays."""
+    await work.fill()
+    for number in range(40):
+        await work.house.put("series", title=f"Les Marins {number}", **SEA)
+    await execute(work.house.url, "ANALYZE prediction.embeddings")
+    statement = select(EMBEDDINGS.c.id).where(is_for(adult=False))
+    query = statement.compile(dialect=work.house.url.get_dialect()(), compile_kwargs={"literal_binds": True})
+    plan = str(await execute(work.house.url, f"EXPLAIN {query}"))
+    estimate = re.search(r"rows=(\d+)", plan)
+    assert estimate is not None, plan
+    assert 38 <= int(estimate[1]) <= 43
 
 
 @pytest.mark.parametrize("volume_first", [False, True])
