@@ -44,6 +44,7 @@ tree
       supplier = "Python Software Foundation";
       licence = "PSF-2.0";
       purpose = "application";
+      cpe = "python:python";
       source = locks.python.file;
       inherit (locks.python) sha256;
     };
@@ -60,33 +61,89 @@ tree
         [
           {
             name = "openssl";
+            cpe = "openssl:openssl";
             licence = "Apache-2.0";
-            version = ''OpenSSL (\d+\.\d+\.\d+) +\d+ \w+ \d{4}\x00'';
+            pattern = ''OpenSSL (\d+\.\d+\.\d+) +\d+ \w+ \d{4}\x00'';
           }
           {
             name = "sqlite";
+            cpe = "sqlite:sqlite";
             licence = "blessing";
-            version = ''[^\d.](3\.[3-9]\d\.\d+)\x00'';
+            pattern = ''[^\d.](3\.[3-9]\d\.\d+)\x00'';
           }
           {
             name = "expat";
+            cpe = "libexpat_project:libexpat";
             licence = "MIT";
-            version = ''\x00expat_(\d\.\d+\.\d+)\x00'';
+            pattern = ''\x00expat_(\d\.\d+\.\d+)\x00'';
           }
           {
             name = "zlib";
+            cpe = "zlib:zlib";
             licence = "Zlib";
-            version = '' deflate (\d+\.\d+\.\d+) Copyright '';
+            pattern = '' deflate (\d+\.\d+\.\d+) Copyright '';
           }
           {
             name = "bzip2";
+            cpe = "bzip:bzip2";
             licence = "bzip2-1.0.6";
-            version = ''(\d\.\d\.\d), \d+-\w{3}-\d{4}\x00'';
+            pattern = ''(\d\.\d\.\d), \d+-\w{3}-\d{4}\x00'';
           }
           {
             name = "xz";
+            cpe = "tukaani:xz";
             licence = "0BSD";
-            version = ''\x00(5\.\d+\.\d+)\x00'';
+            pattern = ''\x00(5\.\d+\.\d+)\x00'';
+          }
+          {
+            # 6.0.19, the last one that has this licence
+            name = "berkeley-db";
+            cpe = "oracle:berkeley_db";
+            licence = "Sleepycat";
+            pattern = ''Berkeley DB (\d+\.\d+\.\d+): '';
+          }
+          {
+            name = "ncurses";
+            cpe = "gnu:ncurses";
+            licence = "X11-distribute-modifications-variant";
+            pattern = ''ncurses (\d+\.\d+)\.\d{8}\x00'';
+          }
+          {
+            name = "tcl-tk";
+            cpe = "tcl:tcl";
+            licence = "TCL";
+            pattern = ''\x00(8\.6\.\d+)\x00'';
+          }
+          # these do not say their versions
+          {
+            name = "libedit";
+            licence = "BSD-3-Clause";
+            pattern = ''EditLine wrapper'';
+          }
+          {
+            name = "libffi";
+            licence = "MIT";
+            pattern = ''selinuxfs '';
+          }
+          {
+            name = "libuuid";
+            licence = "BSD-3-Clause";
+            pattern = ''/var/lib/libuuid/clock\.txt'';
+          }
+          {
+            name = "libx11";
+            licence = "MIT AND X11";
+            pattern = ''Xlib: connection to "%s" invalid setup'';
+          }
+          {
+            name = "libxau";
+            licence = "MIT";
+            pattern = ''MIT-MAGIC-COOKIE-1'';
+          }
+          {
+            name = "libxcb";
+            licence = "MIT";
+            pattern = ''xcb_xlib_threads_sequence_lost'';
           }
         ];
   };

@@ -6,7 +6,10 @@ in
 {
   nixos-secrets = builders.mkPytest {
     name = "nixos-secrets";
-    tests = [ "tests/nixos/test_secrets.py" ];
+    tests = [
+      "tests/nixos/test_network.py"
+      "tests/nixos/test_secrets.py"
+    ];
     sources = {
       "nix/nixos" = ../nixos;
       "tests/nixos" = ../../tests/nixos;

@@ -68,6 +68,7 @@ in
           "inputs"
           "inventory"
           "licences"
+          "names"
         ];
       })
     ]

@@ -11,7 +11,7 @@ name: image: architecture:
 let
   service = image.service or name;
   selection = import ./selection.nix;
-  inherit (builtins) filter match;
+  inherit (builtins) concatStringsSep filter match;
 
   wheelsOf = group: locks.wheels.groups.${group}.${architecture};
   fileOf = wheel: locks.wheels.wheels.${architecture}.${wheel}.file;
@@ -157,7 +157,11 @@ in
     Healthcheck = {
       Test = [
         "CMD-SHELL"
-        "busybox wget -q -T 4 -O /dev/null http://127.0.0.1:\${PORT:-${port}}/health/ready"
+        (concatStringsSep "; " [
+          # where it listens; and past the proxy that an engine may name to every container
+          "case $HOST in '' | 0.0.0.0) host=127.0.0.1;; ::) host=[::1];; *:*) host=[$HOST];; *) host=$HOST;; esac"
+          "busybox wget -Y off -q -T 4 -O /dev/null http://$host:\${PORT:-${port}}/health/ready"
+        ])
       ];
       Interval = 10 * 1000000000; # ns
       Timeout = 5 * 1000000000;

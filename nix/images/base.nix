@@ -27,6 +27,7 @@ builders.mkLayer {
         ) lines
       );
       "etc/group" = concat (map (user: "${user.name}:x:${toString user.gid}:\n") lines);
+      "usr/share/doc/booksync/copyright" = builtins.readFile ../../LICENSE;
       "etc/nsswitch.conf" = "passwd: files\ngroup: files\nhosts: files dns\n";
     };
     folders = [

@@ -55,7 +55,6 @@ let
     "org.opencontainers.image.description" = definition.description;
     "org.opencontainers.image.version" = release.version;
     "org.opencontainers.image.created" = release.created;
-    "org.opencontainers.image.licenses" = "MIT";
     "org.opencontainers.image.vendor" = "BookSync";
   };
 

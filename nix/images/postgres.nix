@@ -25,7 +25,7 @@ let
       inherit architecture;
       packages = locks.debian.groups.locale.${architecture};
       drop = selection.drop ++ [ "usr/lib/locale" ];
-      keep = map (path: "usr/lib/locale/${path}") [
+      keep = selection.keep ++ map (path: "usr/lib/locale/${path}") [
         "en_US.utf8"
         # what its links lead to: Debian keeps equal files of its locales once
         "aa_DJ.utf8/LC_COLLATE"

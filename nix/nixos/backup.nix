@@ -25,6 +25,7 @@ in
         # flock
         pkgs.util-linux
       ];
+      unitConfig.RequiresMountsFor = [ directory ];
       environment = {
         CONTAINER_ENGINE = backend;
         KEEP_DAYS = toString cfg.backup.keepDays;

@@ -100,6 +100,7 @@ in
           ]
           ++ lib.optional cfg.generateSecrets "booksync-secrets.service";
           after = requires;
+          unitConfig.RequiresMountsFor = [ cfg.dataDir ];
         };
       }) (attrNames members)
     );

@@ -7,6 +7,7 @@
 let
   cfg = config.services.booksync;
   backend = config.virtualisation.oci-containers.backend;
+  bridge = "booksync0";
   ports = map (name: cfg.${name}.port) [
     "auth"
     "data"
@@ -27,16 +28,22 @@ in
       requires = lib.optional (backend == "docker") "docker.service";
       after = [ "network.target" ] ++ lib.optional (backend == "docker") "docker.service";
       path = [ config.virtualisation.${backend}.package ];
-      script = ''
-        ${backend} network inspect booksync-network >/dev/null 2>&1 ||
-          ${backend} network create --driver bridge --subnet ${cfg.subnet}.0/24 --gateway ${cfg.subnet}.1 booksync-network
-      '';
+      environment = {
+        ENGINE = backend;
+        BRIDGE = bridge;
+        SUBNET = cfg.subnet;
+      };
+      script = builtins.readFile ./network.sh;
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
       };
     };
 
+    # podman's names are looked up at the bridge, docker's within each container
+    networking.firewall.interfaces = lib.optionalAttrs (backend == "podman") {
+      ${bridge}.allowedUDPPorts = [ 53 ];
+    };
     networking.firewall.allowedTCPPorts = lib.optionals cfg.openFirewall (
       if cfg.nginx.enable then
         [

@@ -51,6 +51,8 @@ in
       enable = true;
       virtualHosts.${cfg.nginx.hostName} = {
         forceSSL = hasTls;
+        # as long addresses as the APIs take
+        extraConfig = "large_client_header_buffers 4 64k;";
         locations = {
           "/auth/" = proxied "${to "auth"}/";
           "/data/" = proxied "${to "data"}/";

@@ -18,6 +18,8 @@ in
         DATABASE = "${cfg.dataDir}/postgres";
       };
       script = builtins.readFile ./secrets.sh;
+      # on a disk that comes late there are others
+      unitConfig.RequiresMountsFor = [ cfg.dataDir ];
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;

@@ -7,6 +7,7 @@ import http.server
 import signal
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -57,10 +58,30 @@ def test_unknown_path_is_a_problem(api: Process, port: int) -> None:
     assert (answer.status, answer.content_type) == (404, "application/problem+json")
 
 
-def test_healthcheck_succeeds(api: Process, sandbox: Sandbox, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"HOST": "0.0.0.0"},  # noqa: S104 - where it asks, not where it listens
+        {"http_proxy": "http://127.0.0.1:9"},  # as engines name it to every container
+    ],
+    ids=str,
+)
+def test_healthcheck_succeeds(
+    api: Process, sandbox: Sandbox, environment: dict[str, str], variables: dict[str, str]
+) -> None:
     assert api.poll() is None
-    result = sandbox.run(*sandbox.healthcheck, entrypoint=False, environment=environment)
+    result = sandbox.run(*sandbox.healthcheck, entrypoint=False, environment=environment | variables)
     assert result.code == 0, result.output
+
+
+def test_healthcheck_asks_where_the_api_listens(sandbox: Sandbox, environment: dict[str, str]) -> None:
+    variables = environment | {"PORT": str(free_port()), "HOST": "127.0.0.2"}
+    with sandbox.start(environment=variables) as process:
+        deadline = time.monotonic() + sandbox.seconds(START_SECONDS)
+        while sandbox.run(*sandbox.healthcheck, entrypoint=False, environment=variables).code:
+            assert process.poll() is None, process.log()
+            assert time.monotonic() < deadline, process.log()
 
 
 def test_tables_are_in_the_schema_of_the_service(api: Process, database: Server, service: str) -> None:

@@ -27,9 +27,11 @@ let
     environment = variables;
     script = optional types.str "";
     startAt = optional types.str "";
+    unitConfig = settings;
     serviceConfig = settings;
   };
   timer.options.timerConfig = settings;
+  interface.options.allowedUDPPorts = optional (types.listOf types.port) [ ];
   location.options = {
     priority = optional types.int 1000;
     proxyPass = optional (types.nullOr types.str) null;
@@ -38,6 +40,7 @@ let
     extraConfig = optional types.str "";
   };
   virtualHost.options = {
+    extraConfig = optional types.str "";
     forceSSL = optional types.bool false;
     enableACME = optional types.bool false;
     sslCertificate = optional (types.nullOr types.path) null;
@@ -53,6 +56,7 @@ in
   options = {
     assertions = optional (types.listOf (types.submodule assertion)) [ ];
     networking.firewall.allowedTCPPorts = optional (types.listOf types.port) [ ];
+    networking.firewall.interfaces = optional (types.attrsOf (types.submodule interface)) { };
     services.nginx.enable = optional types.bool false;
     services.nginx.virtualHosts = optional (types.attrsOf (types.submodule virtualHost)) { };
     systemd.services = optional (types.attrsOf (types.submodule unit)) { };

@@ -374,6 +374,71 @@ in
     ];
   }
   {
+    name = "nothing starts before the disk is there that has the data";
+    expr =
+      let
+        moved = booksync {
+          dataDir = "/mnt/nas/booksync";
+          backup = {
+            enable = true;
+            directory = "/mnt/usb";
+          };
+        };
+      in
+      map (name: moved.systemd.services.${name}.unitConfig.RequiresMountsFor) [
+        "booksync-secrets"
+        "podman-booksync-postgres"
+        "podman-booksync_auth_api"
+        "booksync-backup"
+      ];
+    expected = [
+      [ "/mnt/nas/booksync" ]
+      [ "/mnt/nas/booksync" ]
+      [ "/mnt/nas/booksync" ]
+      [ "/mnt/usb" ]
+    ];
+  }
+  {
+    name = "with podman the containers' names are looked up through the firewall, with docker nothing is open";
+    expr =
+      map
+        (
+          backend:
+          let
+            machine = machineOf {
+              services.booksync.enable = true;
+              virtualisation.oci-containers.backend = backend;
+            };
+          in
+          [
+            machine.networking.firewall.interfaces
+            machine.systemd.services.booksync-network.environment
+          ]
+        )
+        [
+          "podman"
+          "docker"
+        ];
+    expected = [
+      [
+        { booksync0.allowedUDPPorts = [ 53 ]; }
+        {
+          BRIDGE = "booksync0";
+          ENGINE = "podman";
+          SUBNET = "172.30.85";
+        }
+      ]
+      [
+        { }
+        {
+          BRIDGE = "booksync0";
+          ENGINE = "docker";
+          SUBNET = "172.30.85";
+        }
+      ]
+    ];
+  }
+  {
     name = "with docker units are docker's, and wait for it";
     expr =
       let
@@ -404,7 +469,7 @@ in
       (fails (booksync { unheard = true; }).services.booksync.unheard)
       (fails (booksync { auth.colour = "blue"; }).services.booksync.auth.port)
       (fails (machineOf { services.other.enable = true; }).assertions)
-      (fails (booksync { subnet = "house"; }).systemd.services.booksync-network.script)
+      (fails (booksync { subnet = "house"; }).systemd.services.booksync-network.environment)
       (fails (booksync { auth.memory = "much"; }).services.booksync.auth.memory)
     ];
     expected = [

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def test_cyclonedx_says_the_same_as_spdx(spdx: Json, cyclonedx: Json) -> None:
     of_spdx = {
         (
             package["name"],
-            package["versionInfo"],
+            package.get("versionInfo"),
             package["externalRefs"][0]["referenceLocator"],
             sha256_of(package),
             package["licenseDeclared"],
@@ -100,7 +101,7 @@ def test_cyclonedx_says_the_same_as_spdx(spdx: Json, cyclonedx: Json) -> None:
     of_cyclonedx = {
         (
             component["name"],
-            component["version"],
+            component.get("version"),
             component["purl"],
             component.get("hashes", [{"content": ""}])[0]["content"],
             component.get("licenses", [{"expression": "NOASSERTION"}])[0]["expression"],
@@ -139,8 +140,33 @@ def test_every_package_has_a_licence_and_it_is_an_spdx_expression(spdx: Json) ->
         assert unknown <= explained, package["name"]
 
 
+def test_each_text_that_a_licence_names_is_in_the_image(spdx: Json, layer_documents: list[bytes]) -> None:
+    files = [file for content in layer_documents for file in json.loads(content)["files"]]
+    sums, paths = {sha256_of(file) for file in files}, {file["fileName"] for file in files}
+    texts = [entry["extractedText"] for entry in spdx["hasExtractedLicensingInfos"]]
+    assert {found[1] for text in texts if (found := re.search(r"/copyright \(SHA-256 ([0-9a-f]{64})\)", text))} <= sums
+    # whose licences ask for it, and no package has brought it
+    whose = {"booksync"} | {package["name"] for package in packages_of(spdx)} & {"pgvector"}
+    assert {f"./usr/share/doc/{name}/copyright" for name in whose} <= paths
+
+
+def test_scanners_find_what_has_no_package_manager(spdx: Json, cyclonedx: Json) -> None:
+    found = {}
+    for package in packages_of(spdx):
+        purl, *others = package["externalRefs"]
+        is_own = package["supplier"] == "Organization: BookSync"
+        if purl["referenceLocator"].startswith("pkg:generic/") and "versionInfo" in package and not is_own:
+            (cpe,) = others
+            assert (cpe["referenceCategory"], cpe["referenceType"]) == ("SECURITY", "cpe23Type")
+            assert f":{package['versionInfo']}:" in cpe["referenceLocator"]
+            found[package["name"]] = cpe["referenceLocator"]
+        else:
+            assert others == []
+    assert found == {item["name"]: item["cpe"] for item in cyclonedx["components"] if "cpe" in item}
+
+
 def test_package_urls_name_what_the_packages_are(spdx: Json) -> None:
     for package in packages_of(spdx):
         url = PackageURL.from_string(package["externalRefs"][0]["referenceLocator"])
-        assert (url.version or "").removeprefix("v") == package["versionInfo"]
+        assert (url.version or "").removeprefix("v") == package.get("versionInfo", "")
         assert url.to_string() == package["externalRefs"][0]["referenceLocator"] or url.type in ("deb", "oci")

@@ -84,7 +84,14 @@ def test_a_project_that_is_not_locked_is_this_one_s(tmp_path: Path) -> None:
     assert (found.kind, found.supplier, found.sha256) == ("generic", "BookSync", "")
 
 
-RULE = {"name": "lib", "purl": "pkg:generic/lib", "licence": "MIT", "path": "binary", "version": r"lib (\d+\.\d+)\x00"}
+RULE = {
+    "name": "lib",
+    "purl": "pkg:generic/lib",
+    "cpe": "vendor:lib",
+    "licence": "MIT",
+    "path": "binary",
+    "pattern": r"lib (\d+\.\d+)\x00",
+}
 
 
 @pytest.mark.parametrize("content", [b"nothing", b"lib 1.2\0lib 1.3\0"])
@@ -98,6 +105,15 @@ def test_a_library_inside_is_a_component_without_files(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\0lib 1.2\0 and again lib 1.2\0")
     (found,) = find_compiled_in(tmp_path, [RULE], within="whole")
     assert (found.version, found.purl, found.within, list(found.files)) == ("1.2", "pkg:generic/lib@1.2", "whole", [])
+    assert found.cpe == "cpe:2.3:a:vendor:lib:1.2:*:*:*:*:*:*:*"
+
+
+def test_a_library_inside_may_not_say_its_version(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\0of lib\0 and again of lib\0")
+    (found,) = find_compiled_in(tmp_path, [RULE | {"pattern": "of lib"}], within="whole")
+    assert (found.version, found.purl, found.cpe) == ("", "pkg:generic/lib", "")
+    with pytest.raises(UnclaimedError, match="lib: expected one version"):
+        list(find_compiled_in(tmp_path, [RULE | {"pattern": "of another"}], within="whole"))
 
 
 def test_files_are_hashed(tmp_path: Path) -> None:

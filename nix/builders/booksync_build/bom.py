@@ -1,8 +1,9 @@
 """What the bills of materials of one image are made from: its manifest, its layers, and their components."""
 
+import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -10,15 +11,20 @@ from typing import Any
 from urllib.parse import quote
 
 from booksync_build.component import Component
+from booksync_build.oci import encode
 
 #: Who says all this.
 SUPPLIER = "BookSync"
 TOOL = "booksync-build"
 
 
-def document_uuid(*words: str) -> uuid.UUID:
-    """Return the same UUID for the same words (RFC 9562, version 5)."""
-    return uuid.uuid5(uuid.NAMESPACE_URL, "urn:booksync:" + ":".join(words))
+def name_document(content: Mapping[str, Any]) -> str:
+    """Return the name of a document: the same for the same content, and for no other (RFC 9562, version 5).
+
+    :param content: all of it but its name
+    """
+    digest = hashlib.sha256(encode(content)).hexdigest()
+    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'urn:booksync:{digest}')}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,9 @@ class File:
 class Component:
     """An entry of a bill of materials.
 
+    :param version: empty where nothing says it
     :param purl: package URL (ECMA-427)
+    :param cpe: CPE 2.3 name, by which scanners find what has no package manager; empty where it has one
     :param source: file name of the locked artifact that it comes from; empty for this project's own
     :param sha256: of that file
     :param within: name of the component that has it compiled in; it has no files of its own then
@@ -53,6 +55,7 @@ class Component:
     source: str = ""
     sha256: str = ""
     within: str = ""
+    cpe: str = ""
     files: Sequence[File] = ()
     links: Sequence[str] = ()
 

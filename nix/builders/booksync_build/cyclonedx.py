@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from booksync_build.bom import SUPPLIER, TOOL, BomImage, document_uuid
+from booksync_build.bom import SUPPLIER, TOOL, BomImage, name_document
 from booksync_build.component import Component
 from booksync_build.oci import encode
 
@@ -17,9 +17,12 @@ def describe_component(component: Component) -> Json:
         "bom-ref": component.key,
         "type": component.purpose,
         "name": component.name,
-        "version": component.version,
         "purl": component.purl,
     }
+    if component.version:
+        value["version"] = component.version
+    if component.cpe:
+        value["cpe"] = component.cpe
     if component.supplier != "NOASSERTION":
         value["supplier"] = {"name": component.supplier}
     if component.licence.expression != "NOASSERTION":
@@ -37,27 +40,25 @@ def build_document(image: BomImage) -> bytes:
     for component in components:
         if component.within:
             depends.setdefault(owners[component.within], []).append(component.key)
-    return encode(
-        {
-            "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
-            "bomFormat": "CycloneDX",
-            "specVersion": "1.6",
-            "serialNumber": f"urn:uuid:{document_uuid('cyclonedx', image.digest)}",
-            "version": 1,
-            "metadata": {
-                "timestamp": image.created,
-                "tools": {"components": [{"type": "application", "name": TOOL}]},
-                "supplier": {"name": SUPPLIER},
-                "component": {
-                    "bom-ref": image.name,
-                    "type": "container",
-                    "name": image.name,
-                    "version": image.version,
-                    "purl": image.purl,
-                    "hashes": [{"alg": "SHA-256", "content": image.digest.removeprefix("sha256:")}],
-                },
+    document = {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "timestamp": image.created,
+            "tools": {"components": [{"type": "application", "name": TOOL}]},
+            "supplier": {"name": SUPPLIER},
+            "component": {
+                "bom-ref": image.name,
+                "type": "container",
+                "name": image.name,
+                "version": image.version,
+                "purl": image.purl,
+                "hashes": [{"alg": "SHA-256", "content": image.digest.removeprefix("sha256:")}],
             },
-            "components": [describe_component(component) for component in components],
-            "dependencies": [{"ref": key, "dependsOn": sorted(keys)} for key, keys in sorted(depends.items())],
-        }
-    )
+        },
+        "components": [describe_component(component) for component in components],
+        "dependencies": [{"ref": key, "dependsOn": sorted(keys)} for key, keys in sorted(depends.items())],
+    }
+    return encode(document | {"serialNumber": name_document(document)})

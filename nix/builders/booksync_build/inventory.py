@@ -52,23 +52,34 @@ def walk(root: Path) -> tuple[list[str], list[str]]:
 def find_compiled_in(root: Path, rules: list[dict[str, str]], *, within: str) -> Iterator[Component]:
     """Yield the libraries that are compiled into a binary, by the versions that they have in it.
 
-    :param rules: name, purl without its version, licence, path of the binary, and a regular expression of the version
-    :raises UnclaimedError: the binary does not say a version, or several
+    :param rules: name, purl without its version, licence, path of the binary, a regular expression of what it says,
+        whose group, where it has one, is the version, and the CPE's vendor and product, where there is a version
+    :raises UnclaimedError: the binary does not say this, or several versions
     """
     for rule in rules:
-        found = set(re.findall(rule["version"].encode(), (root / rule["path"]).read_bytes()))
+        pattern = re.compile(rule["pattern"].encode())
+        found = set(pattern.findall((root / rule["path"]).read_bytes()))
         if len(found) != 1:
             raise UnclaimedError(f"{rule['name']}: expected one version in {rule['path']}, got {sorted(found)}")
-        version = found.pop().decode()
+        version = found.pop().decode() if pattern.groups else ""
         yield Component(
             kind="generic",
             name=rule["name"],
             version=version,
-            purl=f"{rule['purl']}@{version}",
+            purl=f"{rule['purl']}@{version}" if version else rule["purl"],
             supplier="NOASSERTION",
             licence=Licence(expression=rule["licence"]),
             within=within,
+            cpe=format_cpe(rule["cpe"], version) if version else "",
         )
+
+
+def format_cpe(product: str, version: str) -> str:
+    """Return the CPE 2.3 name of an application.
+
+    :param product: ``vendor:product``
+    """
+    return f"cpe:2.3:a:{product}:{version}:*:*:*:*:*:*:*"
 
 
 def share_out(
@@ -102,7 +113,8 @@ def share_out(
 def parse_rest(value: Mapping[str, Any]) -> Component:
     """Read the component that a tree's Nix function names."""
     licence = Licence(expression=value["licence"])
-    return Component(**{"kind": "generic", **value, "licence": licence})
+    cpe = format_cpe(value["cpe"], value["version"]) if "cpe" in value else ""
+    return Component(**{"kind": "generic", **value, "licence": licence, "cpe": cpe})
 
 
 def main() -> None:

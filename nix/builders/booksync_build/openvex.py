@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from booksync_build.bom import SUPPLIER, BomImage, document_uuid
+from booksync_build.bom import SUPPLIER, BomImage, name_document
 from booksync_build.oci import encode
 
 MEDIA_TYPE = "application/vnd.openvex+json"
@@ -30,13 +30,11 @@ def build_document(image: BomImage, statements: Sequence[dict[str, str]]) -> byt
             "impact_statement": statement["impact"],
         }
 
-    return encode(
-        {
-            "@context": "https://openvex.dev/ns/v0.2.0",
-            "@id": f"urn:uuid:{document_uuid('openvex', image.digest)}",
-            "author": SUPPLIER,
-            "timestamp": image.created,
-            "version": 1,
-            "statements": [state(statement) for statement in concerned],
-        }
-    )
+    document = {
+        "@context": "https://openvex.dev/ns/v0.2.0",
+        "author": SUPPLIER,
+        "timestamp": image.created,
+        "version": 1,
+        "statements": [state(statement) for statement in concerned],
+    }
+    return encode(document | {"@id": name_document(document)})

@@ -60,6 +60,9 @@ def main() -> None:
             "ZIG_LOCAL_CACHE_DIR": str(scratch / "zig"),
         },
     )
+    copyright_file = out / "usr/share/doc/pgvector/copyright"
+    copyright_file.parent.mkdir(parents=True)
+    shutil.copyfile("LICENSE", copyright_file)
     version = attributes["version"]
     shutil.copy("vector.control", extension)
     shutil.copy("sql/vector.sql", extension / f"vector--{version}.sql")

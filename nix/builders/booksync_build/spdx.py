@@ -6,11 +6,12 @@ the layer, as its blob is: a changed service moves the list of its own few files
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from booksync_build.bom import SUPPLIER, TOOL, BomImage, BomLayer, document_uuid
+from booksync_build.bom import SUPPLIER, TOOL, BomImage, BomLayer, name_document
 from booksync_build.component import Component
 from booksync_build.oci import encode
 
@@ -37,7 +38,6 @@ def describe_component(component: Component) -> Json:
     package: Json = {
         "SPDXID": identifier("Package", component.key),
         "name": component.name,
-        "versionInfo": component.version,
         "supplier": supplier if supplier == "NOASSERTION" else f"Organization: {supplier}",
         "downloadLocation": "NOASSERTION",
         "licenseDeclared": component.licence.expression,
@@ -53,6 +53,12 @@ def describe_component(component: Component) -> Json:
             }
         ],
     }
+    if component.version:
+        package["versionInfo"] = component.version
+    if component.cpe:
+        package["externalRefs"].append(
+            {"referenceCategory": "SECURITY", "referenceType": "cpe23Type", "referenceLocator": component.cpe}
+        )
     if component.files:
         package["packageVerificationCode"] = {"packageVerificationCodeValue": verification_code(component)}
     if component.sha256:
@@ -78,34 +84,27 @@ def relate_components(components: Sequence[Component], *, root: str) -> list[Jso
 
 
 def build_document(
-    *, name: str, namespace: str, created: str, packages: list[Json], components: Iterable[Component], **more: Any
+    *, name: str, created: str, packages: list[Json], components: Iterable[Component], **more: Any
 ) -> bytes:
     """Return a document that describes the first of its packages."""
     references = {key: text for component in components for key, text in component.licence.references.items()}
     root = packages[0]["SPDXID"]
     relationships = more.pop("relationships")
-    return encode(
-        {
-            "spdxVersion": "SPDX-2.3",
-            "dataLicense": "CC0-1.0",
-            "SPDXID": "SPDXRef-DOCUMENT",
-            "name": name,
-            "documentNamespace": namespace,
-            "creationInfo": {"created": created, "creators": [f"Organization: {SUPPLIER}", f"Tool: {TOOL}"]},
-            "packages": packages,
-            "relationships": [relate("SPDXRef-DOCUMENT", "DESCRIBES", root), *relationships],
-            "hasExtractedLicensingInfos": [
-                {"licenseId": key, "name": key.removeprefix("LicenseRef-"), "extractedText": text}
-                for key, text in sorted(references.items())
-            ],
-            **more,
-        }
-    )
-
-
-def layer_namespace(layer: BomLayer) -> str:
-    """Return the name of a layer's document: another one for another blob."""
-    return f"urn:uuid:{document_uuid('spdx', 'layer', layer.digest)}"
+    document: Json = {
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": "SPDXRef-DOCUMENT",
+        "name": name,
+        "creationInfo": {"created": created, "creators": [f"Organization: {SUPPLIER}", f"Tool: {TOOL}"]},
+        "packages": packages,
+        "relationships": [relate("SPDXRef-DOCUMENT", "DESCRIBES", root), *relationships],
+        "hasExtractedLicensingInfos": [
+            {"licenseId": key, "name": key.removeprefix("LicenseRef-"), "extractedText": text}
+            for key, text in sorted(references.items())
+        ],
+        **more,
+    }
+    return encode(document | {"documentNamespace": name_document(document)})
 
 
 def build_layer(layer: BomLayer, *, created: str) -> bytes:
@@ -137,7 +136,6 @@ def build_layer(layer: BomLayer, *, created: str) -> bytes:
     }
     return build_document(
         name=layer.name,
-        namespace=layer_namespace(layer),
         created=created,
         packages=[package, *map(describe_component, layer.components)],
         components=layer.components,
@@ -159,7 +157,6 @@ def build_image(image: BomImage, *, documents: Sequence[bytes]) -> bytes:
         "supplier": f"Organization: {SUPPLIER}",
         "downloadLocation": "NOASSERTION",
         "filesAnalyzed": False,
-        "licenseDeclared": "MIT",
         "primaryPackagePurpose": "CONTAINER",
         "checksums": [{"algorithm": "SHA256", "checksumValue": image.digest.removeprefix("sha256:")}],
         "externalRefs": [
@@ -169,7 +166,6 @@ def build_image(image: BomImage, *, documents: Sequence[bytes]) -> bytes:
     names = [f"DocumentRef-{layer.name}" for layer in image.layers]
     return build_document(
         name=f"{image.name}-{image.version}-{image.architecture}",
-        namespace=f"urn:uuid:{document_uuid('spdx', 'image', image.digest)}",
         created=image.created,
         packages=[package, *map(describe_component, image.components)],
         components=image.components,
@@ -183,7 +179,7 @@ def build_image(image: BomImage, *, documents: Sequence[bytes]) -> bytes:
         externalDocumentRefs=[
             {
                 "externalDocumentId": name,
-                "spdxDocument": layer_namespace(layer),
+                "spdxDocument": json.loads(document)["documentNamespace"],
                 "checksum": {
                     "algorithm": "SHA1",
                     "checksumValue": hashlib.sha1(document, usedforsecurity=False).hexdigest(),

@@ -117,6 +117,11 @@ def test_what_an_api_answers_is_left_alone(client: httpx.Client) -> None:
         assert response.headers["strict-transport-security"] == "max-age=31536000"
 
 
+def test_address_of_five_hundred_ids_is_passed_on(client: httpx.Client) -> None:
+    answer = ask(client, f"/api/v1/volume-extra?ids={','.join([SOME_ID] * 500)}")
+    assert answer["path"].startswith("/api/v1/volume-extra")
+
+
 def test_bodies_have_a_limit_but_imports(client: httpx.Client) -> None:
     large = bytes(9 * 1024 * 1024)
     check_problem(client.put("/api/v1/volume-extra/x", content=large), 413, "body_too_large")
