@@ -1,7 +1,9 @@
 """Every address of the APIs is behind nginx's one, clients are who they are, and nginx's own errors are problems."""
 
 import importlib
+import json
 import re
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -39,7 +41,7 @@ def paths_of(service: str) -> Iterator[str]:
 def ask(client: httpx.Client, path: str, method: str = "GET", **options: Any) -> dict[str, Any]:
     """Return what an API says that it was asked."""
     response = client.request(method, path, **options)
-    assert response.status_code == 200, f"{path}: {response.text}"
+    assert response.status_code == 200, f"{path[:100]}: {response.text[:500]}"
     answer: dict[str, Any] = response.json()
     return answer
 
@@ -120,6 +122,25 @@ def test_what_an_api_answers_is_left_alone(client: httpx.Client) -> None:
 def test_address_of_five_hundred_ids_is_passed_on(client: httpx.Client) -> None:
     answer = ask(client, f"/api/v1/volume-extra?ids={','.join([SOME_ID] * 500)}")
     assert answer["path"].startswith("/api/v1/volume-extra")
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "code"),
+    [(b"/" + 70_000 * b"x", 414, "uri_too_long"), (b"nowhere", 400, "bad_request")],
+    ids=["long", "none"],
+)
+def test_what_is_no_address_is_a_problem(
+    log: Path, trust: ssl.SSLContext, target: bytes, status: int, code: str
+) -> None:
+    assert log.exists()
+    with (
+        socket.create_connection(("127.0.0.1", 8443), timeout=WAIT_SECONDS) as plain,
+        trust.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert (json.loads(body)["status"], json.loads(body)["code"]) == (status, code)
 
 
 def test_bodies_have_a_limit_but_imports(client: httpx.Client) -> None:
