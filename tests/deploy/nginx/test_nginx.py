@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -187,8 +188,8 @@ def wait_for_status(client: httpx.Client, path: str, status: int) -> None:
 
 def test_five_hundred_requests_of_twenty_are_answered(client: httpx.Client) -> None:
     with ThreadPoolExecutor(20) as pool:
-        statuses = list(pool.map(lambda _: client.get("/users").status_code, range(500)))
-    assert statuses == [200] * 500
+        statuses = Counter(pool.map(lambda _: client.get("/users").status_code, range(500)))
+    assert statuses == {200: 500}
 
 
 def test_a_client_that_takes_every_connection_is_turned_away(

@@ -56,6 +56,11 @@ class NameServer:
         return header + asked + record
 
 
+class _Server(ThreadingHTTPServer):
+    # with socketserver's five, a connection of twenty at once may wait seconds for its turn
+    request_queue_size = 128
+
+
 class Api:
     """Answers every request with what it was: its own name, the method, the path, the headers and the body's length."""
 
@@ -66,7 +71,7 @@ class Api:
         self.is_open.set()
         #: Set when a request's head is there.
         self.is_asked = threading.Event()
-        self._server = ThreadingHTTPServer((address, port), self._make_handler(name))
+        self._server = _Server((address, port), self._make_handler(name))
         self._thread = threading.Thread(target=self._server.serve_forever)
 
     def __enter__(self) -> Self:
