@@ -1,7 +1,5 @@
 """The NixOS module's network is made once, as its options say, and one that they do not describe is no silent one."""
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -21,38 +19,31 @@ CREATED = {
 }
 
 
-def run(engine: str, folder: Path, *, subnet: str = "") -> tuple[subprocess.CompletedProcess[str], list[str]]:
+def run(engine: str, programs: Path, *, subnet: str = "") -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """Run the script with an engine that has a network of this subnet, or none; return what it was asked to make."""
-    given = os.environ.get("BOOKSYNC_BUSYBOX")
-    for name in ("cat", "sh"):
-        program = given or shutil.which(name) or pytest.fail(f"{name} is not on the PATH; set BOOKSYNC_BUSYBOX")
-        (folder / name).symlink_to(program)
-    shell = folder / "sh"
-    (folder / "found").write_text(FOUND[engine] % subnet)
-    stand_in = folder / engine
-    inspect = f'cat "{folder}/found"' if subnet else "exit 1"
-    stand_in.write_text(f'#!{shell}\nif [ "$2" = inspect ]; then {inspect}; else echo "$*" >>"{folder}/asked"; fi\n')
+    shell, stand_in = programs / "sh", programs / engine
+    found, asked = programs.parent / "found", programs.parent / "asked"
+    found.write_text(FOUND[engine] % subnet)
+    asked.write_text("")
+    inspect = f'cat "{found}"' if subnet else "exit 1"
+    stand_in.write_text(f'#!{shell}\nif [ "$2" = inspect ]; then {inspect}; else echo "$*" >>"{asked}"; fi\n')
     stand_in.chmod(0o755)
-    variables = {"ENGINE": engine, "SUBNET": "172.30.85", "BRIDGE": "booksync0", "PATH": str(folder)}
+    variables = {"ENGINE": engine, "SUBNET": "172.30.85", "BRIDGE": "booksync0", "PATH": str(programs)}
     done = subprocess.run([shell, SCRIPT], env=variables, capture_output=True, text=True, check=False)
-    asked = folder / "asked"
-    return done, asked.read_text().splitlines() if asked.exists() else []
+    return done, asked.read_text().splitlines()
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"])
-def test_network_is_made_once(engine: str, tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    first.mkdir()
-    second.mkdir()
-    done, asked = run(engine, first)
+def test_network_is_made_once(engine: str, programs: Path) -> None:
+    done, asked = run(engine, programs)
     assert (done.returncode, done.stderr, asked) == (0, "", [CREATED[engine]])
-    done, asked = run(engine, second, subnet="172.30.85.0/24")
+    done, asked = run(engine, programs, subnet="172.30.85.0/24")
     assert (done.returncode, done.stderr, asked) == (0, "", [])
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"])
-def test_network_of_another_subnet_is_said(engine: str, tmp_path: Path) -> None:
-    done, asked = run(engine, tmp_path, subnet="172.30.8.0/24")
+def test_network_of_another_subnet_is_said(engine: str, programs: Path) -> None:
+    done, asked = run(engine, programs, subnet="172.30.8.0/24")
     assert (done.returncode, asked) == (1, [])
     assert "expected the subnet 172.30.85.0/24" in done.stderr
     assert f"{engine} network rm booksync-network" in done.stderr

@@ -1,8 +1,6 @@
 """The NixOS module's secrets are made once, together, for root alone, and never beside a database that knows others."""
 
-import os
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +8,6 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "nix/nixos/secrets.sh"
-PROGRAMS = ("cat", "ls", "mkdir", "mv", "od", "rm", "sh", "sync", "tr")
 NAMES = {
     "postgres": ["POSTGRES_PASSWORD", "DB_AUTH_PASSWORD", "DB_DATA_PASSWORD", "DB_PREDICTION_PASSWORD"],
     "auth": ["DATABASE_URL", "JWT_SECRET_KEY"],
@@ -59,13 +56,7 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    given = os.environ.get("BOOKSYNC_BUSYBOX")
-    for name in PROGRAMS:
-        program = given or shutil.which(name) or pytest.fail(f"{name} is not on the PATH; set BOOKSYNC_BUSYBOX")
-        (programs / name).symlink_to(program)
+def place(tmp_path: Path, programs: Path) -> Place:
     directory = tmp_path / "booksync"
     (directory / "postgres").mkdir(parents=True)
     return Place(directory, programs)

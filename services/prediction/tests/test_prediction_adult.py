@@ -75,8 +75,8 @@ async def work(house: House) -> Work:
 async def test_planner_knows_that_most_is_for_all(work: Work) -> None:
     """Otherwise it walks no index where that pays."""
     await work.fill()
-    for number in range(40):
-        await work.house.put("series", title=f"Les Marins {number}", **SEA)
+    others = [{"kind": "series", "id": str(uuid4()), "title": f"Les Marins {number}", **SEA} for number in range(40)]
+    await work.house.put_all(others)
     await execute(work.house.url, "ANALYZE prediction.embeddings")
     statement = select(EMBEDDINGS.c.id).where(is_for(adult=False))
     query = statement.compile(dialect=work.house.url.get_dialect()(), compile_kwargs={"literal_binds": True})
