@@ -38,20 +38,24 @@ def test_what_was_not_run_is_said() -> None:
     assert [row[2:] for row in rows(runs)] == [["equal", "not run"], ["not run", "equal"]]
 
 
-def test_an_older_image_is_told_from_todays() -> None:
-    runs = [make_run("builder-aarch64-linux", "2026-01-01", OLD), make_run("here", "2026-01-02", NEW)]
-    ((_, digest, old, new),) = rows(runs)
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        (make_run("builder-aarch64-linux", "2026-01-01", OLD), make_run("here", "2026-01-02", NEW)),
+        # of one day, and the older one in the last column
+        (
+            make_run("nix-sid", "2026-01-01T09:00:00+00:00", OLD),
+            make_run("here", "2026-01-01T10:00:00+00:00", NEW),
+        ),
+    ],
+    ids=["days", "hours"],
+)
+def test_an_older_image_is_told_from_todays(older: Run, newer: Run) -> None:
+    runs = sorted([older, newer], key=lambda run: run.key)
+    ((_, digest, *cells),) = rows(runs)
     assert digest == f"`{NEW}`"
-    assert old == "equal, 2026-01-01 as `sha256:111111111111`"
-    assert new == "equal"
-
-
-def test_of_one_day_the_last_run_is_todays() -> None:
-    runs = [make_run("here", "2026-01-01T10:00:00+00:00", NEW), make_run("nix-sid", "2026-01-01T09:00:00+00:00", OLD)]
-    ((_, digest, new, old),) = rows(runs)
-    assert digest == f"`{NEW}`"
-    assert new == "equal"
-    assert old == "equal, 2026-01-01 as `sha256:111111111111`"
+    assert cells[runs.index(older)] == "equal, 2026-01-01 as `sha256:111111111111`"
+    assert cells[runs.index(newer)] == "equal"
 
 
 def test_a_kept_image_of_a_later_run_is_no_later() -> None:
