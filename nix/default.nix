@@ -39,20 +39,12 @@ let
     ];
     database = "booksync-postgres";
   };
-  zstdImages = imagesBy { compression = "zstd"; };
+  # gzip's `default` is the flake's
+  imagePackages = (imagesBy { compression = "zstd"; }).packages // images.packages;
 in
 {
   packages =
-    images.packages
-    // {
-      images-zstd = zstdImages.packages.images;
-    }
-    // builtins.listToAttrs (
-      map (name: {
-        name = "${name}-zstd";
-        value = zstdImages.packages.${name};
-      }) images.names
-    )
+    imagePackages
     // import ./develop.nix { inherit locks platform builders; }
     // {
       inherit architecture;
@@ -66,6 +58,7 @@ in
         builders
         images
         variedImages
+        imagePackages
         architecture
         ;
     })

@@ -9,6 +9,10 @@
       "-6"
       "-c"
     ];
+    singleThread = [
+      "-p"
+      "1"
+    ];
   };
   zstd = {
     mediaType = "application/vnd.oci.image.layer.v1.tar+zstd";
@@ -20,5 +24,6 @@
       "-T0"
       "-c"
     ];
+    singleThread = [ "-T1" ];
   };
 }

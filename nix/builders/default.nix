@@ -59,3 +59,6 @@ lib.fix {
     mkVm = ./mkVm.nix;
   };
 }
+// {
+  inherit compression;
+}

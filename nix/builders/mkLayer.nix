@@ -17,6 +17,7 @@
   buildTools,
   debianCommand,
   compression,
+  isVaried,
 }:
 {
   name,
@@ -33,5 +34,8 @@ mkPython {
   inherit tree permissions;
   nix2container = "${goTools}/bin/nix2container";
   inherit (compressor) mediaType;
-  compress = debianCommand buildTools "usr/bin/${compressor.program}" ++ compressor.arguments;
+  compress =
+    debianCommand buildTools "usr/bin/${compressor.program}"
+    ++ compressor.arguments
+    ++ (if isVaried then compressor.singleThread else [ ]);
 }

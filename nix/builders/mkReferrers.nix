@@ -3,10 +3,11 @@
   CycloneDX), provenance (SLSA) and statements about vulnerabilities (OpenVEX). `referrers.json` lists them.
 
   # Type
-  mkReferrers :: { name, version, created, image, sources, vulnerabilities } -> Derivation
+  mkReferrers :: { name, package, version, created, image, sources, vulnerabilities } -> Derivation
 
   # Arguments
   name: of the image, without its architecture
+  package: of the flake, which is this image
   image: of mkImage; its layers' trees have an inventory each
   sources: path in the repository -> folder; what decides, beside the locks, what the image is
   vulnerabilities: statements about components: package, vulnerability, description, justification, impact
@@ -14,6 +15,7 @@
 { mkPython }:
 {
   name,
+  package,
   version,
   created,
   image,
@@ -37,6 +39,7 @@ mkPython {
   ];
   imageName = name;
   inherit
+    package
     version
     created
     image

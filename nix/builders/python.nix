@@ -17,7 +17,7 @@ let
       ''
         b=${busybox}/bin/busybox
         $b unzip -q ${artifact "python"} '*/python/internal/data/linux-${platform.architecture}/*'
-        cd */*/*/python/internal/data/linux-${platform.architecture} || cd "$($b find . -type d -name linux-${platform.architecture})"
+        cd "$($b find . -type d -name linux-${platform.architecture})"
         $b find . -name '*.gz' -exec $b gunzip {} +
         $b mkdir -p $out/bin $out/lib
         $b cp bin/python3.12 $out/bin/

@@ -6,6 +6,7 @@
   builders,
   images,
   variedImages,
+  imagePackages,
   architecture,
 }:
 let
@@ -18,6 +19,7 @@ let
         builders
         images
         variedImages
+        imagePackages
         architecture
         ;
       inherit (builders) testTools;

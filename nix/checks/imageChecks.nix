@@ -13,35 +13,14 @@ let
     elem
     filter
     listToAttrs
-    match
     ;
-  release = import ../images/release.nix;
   heavy = import ./heavyImages.nix;
   isHeavy = image: architecture: elem architecture (heavy.${image} or [ ]);
 
   database = "booksync-postgres";
-  shortOf =
-    image:
-    if image == database then "postgres" else builtins.head (match "booksync-api-(.*)" image);
-
-  # layouts of some images for some architectures: one architecture's check does not wait for the other's images
+  shortOf = import ./shortOf.nix;
+  mkLayoutsOf = import ./mkLayouts.nix { inherit builders; };
   mkLayouts = mkLayoutsOf images;
-  mkLayoutsOf =
-    images:
-    { names, architectures }:
-    builders.mkImages {
-      name = "images-${builtins.concatStringsSep "-" architectures}";
-      inherit (release) version;
-      images = listToAttrs (
-        map (name: {
-          inherit name;
-          value = {
-            architectures = map (architecture: images.byArchitecture.${name}.${architecture}) architectures;
-            annotations = { };
-          };
-        }) names
-      );
-    };
 
   sources = {
     "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;

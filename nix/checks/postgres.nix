@@ -9,8 +9,6 @@
 }:
 let
   inherit (builtins) concatMap filter listToAttrs;
-  image = "booksync-postgres";
-  release = import ../images/release.nix;
 
   # check -> files of tests/postgres
   subjects = {
@@ -52,13 +50,6 @@ let
     arm64 = 2;
   };
 
-  # greenlet, with which the migrations run, is C++
-  libstdcxx = builders.mkDebianTree {
-    name = "libstdcxx";
-    inherit (platform) architecture;
-    packages = [ "libstdc++6" ];
-  };
-
   # of the host on which scripts run, in a test the image's root
   utilLinux =
     architecture:
@@ -66,17 +57,6 @@ let
       name = "util-linux-${architecture}";
       inherit architecture;
       packages = [ "util-linux" ];
-    };
-
-  layoutOf =
-    architecture:
-    builders.mkImages {
-      name = "images-postgres-${architecture}";
-      inherit (release) version;
-      images.${image} = {
-        architectures = [ images.byArchitecture.${image}.${architecture} ];
-        annotations = { };
-      };
     };
 
   mkCheck =
@@ -115,11 +95,15 @@ let
           }) services
         );
         env = {
-          BOOKSYNC_IMAGES = layoutOf architecture;
+          BOOKSYNC_IMAGES = import ./mkLayouts.nix { inherit builders; } images {
+            names = [ "booksync-postgres" ];
+            architectures = [ architecture ];
+          };
           BOOKSYNC_ARCH = architecture;
           BOOKSYNC_TEST_TOOLS = testTools;
           BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
-          BOOKSYNC_LIBSTDCXX = "${libstdcxx}/usr/lib/${platform.triplet}/libstdc++.so.6";
+          # greenlet, with which the migrations run, is C++
+          BOOKSYNC_LIBSTDCXX = builders.libstdcxx;
           BOOKSYNC_FLOCK = "${utilLinux architecture}/usr/bin/flock";
           BOOKSYNC_ROUNDS = toString rounds.${architecture};
           BOOKSYNC_OLD_PGVECTOR = builders.mkDebianTree {

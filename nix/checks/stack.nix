@@ -64,25 +64,14 @@ let
 
   layoutsOf =
     architecture:
-    builders.mkImages {
-      name = "images-stack-${architecture}";
-      inherit (release) version;
-      images = listToAttrs (
-        map
-          (name: {
-            inherit name;
-            value = {
-              architectures = [ images.byArchitecture.${name}.${architecture} ];
-              annotations = { };
-            };
-          })
-          [
-            "booksync-api-auth"
-            "booksync-api-data"
-            "booksync-api-prediction-onnx"
-            "booksync-postgres"
-          ]
-      );
+    import ./mkLayouts.nix { inherit builders; } images {
+      names = [
+        "booksync-api-auth"
+        "booksync-api-data"
+        "booksync-api-prediction-onnx"
+        "booksync-postgres"
+      ];
+      architectures = [ architecture ];
     };
 
   mkStack =

@@ -3,9 +3,15 @@
   builders,
   images,
   variedImages,
+  imagePackages,
 }:
 let
-  inherit (builtins) filter listToAttrs;
+  inherit (builtins)
+    attrValues
+    concatMap
+    filter
+    listToAttrs
+    ;
   heavy = import ./heavyImages.nix;
   isLight = name: !(heavy ? ${name});
 
@@ -46,22 +52,46 @@ let
     name:
     mkCheck {
       inherit tests;
-      name = "supply-${
-        if name == "booksync-postgres" then
-          "postgres"
-        else
-          builtins.head (builtins.match "booksync-api-(.*)" name)
-      }-documents";
+      name = "supply-${import ./shortOf.nix name}-documents";
       env = {
         BOOKSYNC_IMAGES = images.packages.${name};
         BOOKSYNC_IMAGE = name;
       }
       // env name;
     };
+
+  # what the command in an image's provenance builds is not that image
+  misnamed = concatMap (
+    all:
+    concatMap (
+      image:
+      concatMap (
+        referrers:
+        let
+          # the names alone: nothing has to be built to compare them
+          pathOf = image: builtins.unsafeDiscardStringContext image.drvPath;
+          expected = pathOf referrers.image;
+          found =
+            if imagePackages ? ${referrers.package} then
+              pathOf imagePackages.${referrers.package}
+            else
+              "no package";
+        in
+        if found == expected then [ ] else [ "${referrers.package}: expected ${expected}, got ${found}" ]
+      ) image.referrers
+    ) (attrValues all.images)
+  ) [ imagePackages.images imagePackages.images-zstd ];
 in
 {
   checks = listToAttrs (
     [
+      {
+        name = "supply-commands";
+        value = builders.mkReport {
+          name = "supply-commands";
+          failures = misnamed;
+        };
+      }
       (mkCheck {
         name = "supply-unit";
         tests = [

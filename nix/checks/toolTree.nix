@@ -5,9 +5,5 @@ builders.mkDebianTree {
   name = "${group}-tools";
   inherit architecture;
   packages = locks.debian.groups.${group}.${architecture};
-  drop = [
-    "usr/share/doc"
-    "usr/share/man"
-    "usr/share/locale"
-  ];
+  drop = import ../builders/documentation.nix;
 }

@@ -6,6 +6,9 @@
 }:
 let
   release = import ./release.nix;
+  # of packages' names: the usual compression has none
+  ending = if builders.compression == "gzip" then "" else "-${builders.compression}";
+  packageOf = name: architecture: "${name}-${architecture}${ending}";
   users = builtins.mapAttrs (name: user: user // { inherit name; }) (import ./users.nix);
   # an entry of bills of materials for what this repository has made
   mkOwnComponent = name: {
@@ -84,9 +87,10 @@ let
   ) definitions;
 
   mkReferrers =
-    name: image:
+    name: architecture: image:
     builders.mkReferrers {
       inherit name image;
+      package = packageOf name architecture;
       inherit (release) version created;
       sources = import ./sources.nix (servicesOf.${name} or null);
       vulnerabilities = import ./vulnerabilities.nix;
@@ -94,7 +98,7 @@ let
 
   gathered = builtins.mapAttrs (name: images: {
     architectures = builtins.attrValues images;
-    referrers = map (mkReferrers name) (builtins.attrValues images);
+    referrers = builtins.attrValues (builtins.mapAttrs (mkReferrers name) images);
     annotations = annotationsOf (definitions.${name} (builtins.head architectures));
   }) byArchitecture;
 
@@ -112,15 +116,20 @@ in
   services = servicesOf;
 
   packages = {
-    images = all;
+    "images${ending}" = all;
     default = all;
   }
-  // builtins.mapAttrs (name: image: gather name { ${name} = image; }) gathered
   // builtins.listToAttrs (
     builtins.concatMap (
       name:
-      map (architecture: {
-        name = "${name}-${architecture}";
+      [
+        {
+          name = "${name}${ending}";
+          value = gather name { ${name} = gathered.${name}; };
+        }
+      ]
+      ++ map (architecture: {
+        name = packageOf name architecture;
         value = byArchitecture.${name}.${architecture};
       }) architectures
     ) (builtins.attrNames definitions)

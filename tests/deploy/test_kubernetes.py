@@ -50,6 +50,22 @@ def pods_of(target: str) -> dict[str, Manifest]:
     }
 
 
+@cache
+def migrations() -> list[Manifest]:
+    """Return the specs of jobs."""
+    return [item["spec"] for item in build("base") if item["kind"] == "Job"]
+
+
+def test_migrations_wait_for_a_database_that_is_away_for_a_day() -> None:
+    # seconds between restarts of a pod's container: kubelet doubles them from ten to three hundred
+    assert len(migrations()) == len(APIS)
+    for job in migrations():
+        assert job["template"]["spec"]["restartPolicy"] == "OnFailure"
+        assert "activeDeadlineSeconds" not in job
+        tried = sum(min(10 * 2**number, 300) for number in range(job["backoffLimit"]))
+        assert tried > 24 * 3600
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_schemas_know_every_object(target: str) -> None:
     for item in build(target):

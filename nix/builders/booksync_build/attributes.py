@@ -5,9 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-#: The only time stamp that gets into an image's files: one second after the epoch, as in the Nix store.
-SOURCE_DATE_EPOCH = 1
-
 
 def load_attributes() -> dict[str, Any]:
     """Return the derivation's attributes; ``outputs`` maps output names to store paths."""

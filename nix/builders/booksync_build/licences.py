@@ -55,7 +55,8 @@ PYPI = {
 }
 
 WORD = re.compile(r"[A-Za-z0-9.+-]+")
-OPERATORS = {"AND", "OR", "WITH"}
+#: Some of SPDX's list with one operator, so that there is nothing to bracket.
+EXPRESSION = re.compile(r"({0})(( AND ({0}))*|( OR ({0}))*)".format("|".join(map(re.escape, sorted(SPDX)))))
 COPYRIGHT_FORMAT = "packaging-manuals/copyright-format/1.0"
 
 
@@ -76,7 +77,9 @@ def parse_debian_copyright(text: str, *, package: str) -> Licence:
     parts: set[str] = set()
     references: dict[str, str] = {}
     for name in sorted(set(re.findall(r"^License:[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE))):
-        terms = {term: _debian_term(term, package=package) for term in re.split(r",? or ", name)}
+        # a comma before "and" binds looser than "or": such a licence is not taken apart
+        alternatives_of = [name] if ", and " in name and " or " in name else re.split(r",? or ", name)
+        terms = {term: _debian_term(term, package=package) for term in alternatives_of}
         alternatives = sorted(set(terms.values()))
         parts.update(alternatives[0].split(" AND ") if len(alternatives) == 1 else [_grouped(alternatives)])
         for term, identifier in terms.items():
@@ -108,7 +111,7 @@ def parse_wheel_licence(
     text = (text or "").strip()
     if text in PYPI:
         return Licence(expression=PYPI[text])
-    if text and all(word in SPDX or word in OPERATORS for word in WORD.findall(text)) and "," not in text:
+    if EXPRESSION.fullmatch(text):
         return Licence(expression=text)
     licences = [name for name in classifiers if name.startswith("License :: ")]
     if len(licences) == 1 and licences[0] in PYPI:

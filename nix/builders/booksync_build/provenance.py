@@ -21,9 +21,12 @@ BUILDER = "urn:booksync:nix"
 DIGESTS = {"flat": "sha256", "recursive": "narSha256"}
 
 
-def build_statement(image: BomImage, *, system: str, derivation: Path, sources: Mapping[str, Path]) -> bytes:
+def build_statement(
+    image: BomImage, *, package: str, system: str, derivation: Path, sources: Mapping[str, Path]
+) -> bytes:
     """Return the statement of one image.
 
+    :param package: of this flake, which is the image
     :param system: of the builder, as Nix calls it
     :param derivation: of the image
     :param sources: folders of this repository that decide what it is, by their paths in it
@@ -42,7 +45,7 @@ def build_statement(image: BomImage, *, system: str, derivation: Path, sources: 
                 "buildDefinition": {
                     "buildType": BUILD_TYPE,
                     "externalParameters": {
-                        "command": ["./bootstrap", "build", f"{image.name}-{image.architecture}"],
+                        "command": ["./bootstrap", "build", package],
                         "version": image.version,
                     },
                     "internalParameters": {"system": system},

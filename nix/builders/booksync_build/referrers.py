@@ -26,6 +26,7 @@ def build_documents(image: BomImage, attributes: dict[str, Any]) -> list[tuple[s
     name = f"{image.name}-{image.version}-{image.architecture}"
     statement = provenance.build_statement(
         image,
+        package=attributes["package"],
         system=attributes["system"],
         derivation=Path(attributes["imageDerivation"]),
         sources={folder: Path(path) for folder, path in attributes["sources"].items()},

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from booksync_build.attributes import SOURCE_DATE_EPOCH, build_directory, load_attributes, output_path
+from booksync_build.attributes import build_directory, load_attributes, output_path
 from booksync_build.bytecode import compile_tree
 from booksync_build.wheels import install_wheels
 
@@ -33,7 +33,7 @@ def build_wheel(source: Path, name: str) -> Path:
 
 def build_wheels(sources: dict[str, str], *, backends: Sequence[str]) -> list[Path]:
     """Build the wheels of several source folders, keyed by name."""
-    os.environ["SOURCE_DATE_EPOCH"] = str(max(SOURCE_DATE_EPOCH, OLDEST_ZIP_TIME))
+    os.environ["SOURCE_DATE_EPOCH"] = str(OLDEST_ZIP_TIME)
     sys.path[:0] = backends
     return [build_wheel(Path(path), name) for name, path in sorted(sources.items())]
 

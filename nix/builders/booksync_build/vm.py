@@ -13,10 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from booksync_build.attributes import SOURCE_DATE_EPOCH, build_directory, load_attributes, output_path
+from booksync_build.attributes import build_directory, load_attributes, output_path
 from booksync_build.base import write_applets
 from booksync_build.cpio import Entry, folder, pack, program
 from booksync_build.debian import Selection, remove_empty_folders, unpack
+
+#: When everything was made: one second after the epoch, as in the Nix store.
+SOURCE_DATE_EPOCH = 1
 
 #: What the initramfs has to bring up before there is a root; all else is loaded from there.
 DISK_DRIVER = "virtio_blk"
