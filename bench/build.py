@@ -5,7 +5,7 @@ fetched artifacts and the images is deleted from the store and built again, with
 set of any process; the artifacts stay. It needs a store that this user owns (Nix without its daemon).
 
 `empty` of bench/build.json is written by hand: the seconds of `time ./bootstrap build` on a machine without Nix and
-without artifacts.
+without artifacts, and how they were measured.
 """
 
 import argparse
@@ -52,29 +52,30 @@ def build(nix: Nix, attribute: str) -> float:
 
 
 def measure_cold(nix: Nix, attribute: str) -> dict[str, Any]:
-    """Build everything anew; seconds, bytes of the largest process, and the command that did it."""
+    """Build everything anew; seconds, bytes of the largest process, and how they were measured."""
     (ROOT / "result").unlink(missing_ok=True)
     there = [path for path in list_built(nix, attribute) if Path(path).exists()]
     nix.run("nix-store", ["--delete", "--ignore-liveness", *there], quiet=True)
     seconds = build(nix, attribute)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    return {"seconds": seconds, "peak": peak, "command": "`python3 -m bench.build --cold`"}
+    return {"seconds": seconds, "peak": peak, "how": f"`python3 -m bench.build --cold` on {describe_machine()}"}
 
 
-def format_report(digests: dict[str, Any], *, cold: dict[str, Any], warm: list[float], machine: str) -> str:
+def format_report(digests: dict[str, Any], *, last: dict[str, Any], warm: list[float], machine: str) -> str:
     """Return the report as Markdown."""
+    cold, empty = last["cold"], last["empty"]
     lines = [
         "# Builds",
         "",
-        f"Made by `python3 -m bench.build` on {machine}; the first two rows by",
-        f"{cold['command']}, the third by `time ./bootstrap build` on a",
-        "machine without Nix and without artifacts.",
+        f"Made by `python3 -m bench.build [--cold]` on {machine};",
+        f"the first two rows by {cold['how']},",
+        f"the third by {empty['how']}.",
         "",
         "| what | measured | goal |",
         "|---|---|---|",
         f"| all images, both architectures, from fetched artifacts | {cold['seconds'] / 60:.1f} min | 15 min |",
         f"| largest resident set of any process in that build | {format_bytes(cold['peak'])} | 4 GiB |",
-        f"| all images from an empty machine, Nix to install and 4.9 GB to fetch | {cold['empty'] / 60:.1f} min | |",
+        f"| all images from an empty machine, Nix to install and 4.9 GB to fetch | {empty['seconds'] / 60:.1f} min | |",
         f"| `nix build .#images` with nothing to do, median of {len(warm)} | {statistics.median(warm):.2f} s | 1 s |",
         "",
         "| image | architecture | compressed | goal | official image | layers |",
@@ -103,14 +104,14 @@ def main() -> int:
     machine = describe_machine()
     last = FOLDER / "build.json"
     if options.cold:
-        kept = {"empty": json.loads(last.read_text())["empty"]}
-        last.write_text(json.dumps(measure_cold(nix, "images") | kept, sort_keys=True) + "\n")
+        kept = json.loads(last.read_text()) | {"cold": measure_cold(nix, "images")}
+        last.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
     else:
         build(nix, "images")
     warm = [build(nix, "images") for _ in range(WARM_RUNS)]
     digests = json.loads((ROOT / "result/digests.json").read_text())
-    cold = json.loads(last.read_text())
-    (FOLDER / "build.md").write_text(format_report(digests, cold=cold, warm=warm, machine=machine))
+    report = format_report(digests, last=json.loads(last.read_text()), warm=warm, machine=machine)
+    (FOLDER / "build.md").write_text(report)
     return 0
 
 

@@ -8,7 +8,6 @@ import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from bench.report import FOLDER, describe_machine
 
@@ -77,10 +76,9 @@ def main() -> None:
     lines = [
         "# Checks",
         "",
-        f"Made by `./bootstrap check && python3 -m bench.checks` on {describe_machine()},",
-        f"{datetime.now(UTC).date()}: minutes of each check that is a run of pytest, as its log has them, with others",
-        "beside it on the same cores. `service-*-pytest` are one test each, which runs the service's own suite on its",
-        "image.",
+        f"Made by `./bootstrap check && python3 -m bench.checks` on {describe_machine()}:",
+        "minutes of each check that is a run of pytest, as its log has them, with others beside it on the same cores.",
+        "`service-*-pytest` are one test each, which runs the service's own suite on its image.",
         "",
         *HEADER,
         *(run.format() for run in runs),

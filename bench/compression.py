@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.report import FOLDER, describe_machine
@@ -89,7 +88,7 @@ def format_report(measured: dict[str, dict[str, Figures]], *, machine: str) -> s
     lines = [
         "# gzip and zstd",
         "",
-        f"Made by `python3 -m bench.compression` on {machine}, {datetime.now(UTC).date()}:",
+        f"Made by `python3 -m bench.compression` on {machine}:",
         "the layers of one architecture, compressed by `pigz -n -6` and by `zstd -9 -T0`, as the builds do it",
         "(nix/builders/compressions.nix), and decompressed again.",
         "",

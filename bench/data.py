@@ -1,4 +1,4 @@
-"""Measure the Data API and write bench/data.md: `.venv/bin/python -m bench.data` with TEST_DATABASE_URL.
+"""Measure the Data API and write bench/data.md: `TEST_DATABASE_URL=… .venv/bin/python -m bench.data`.
 
 Service, database and client share the machine. Each figure of a query stands beside the same query answered by FastAPI
 and asyncpg alone (bench/bare.py), measured in turns in one run; those of batches beside asyncpg without any service.
@@ -205,18 +205,23 @@ async def measure_export(setting: Setting, client: httpx.AsyncClient) -> Row:
     begun = time.perf_counter()
     rows = -1
     async with client.stream("GET", setting.address("/export"), headers=setting.user) as answer:
+        answer.raise_for_status()
         async for chunk in answer.aiter_raw():
             rows += chunk.count(b"\n")
     seconds = (time.perf_counter() - begun) * 100_000 / rows
     grown = growth.mebibytes
     connection = await connect(setting.url)
     begun = time.perf_counter()
+    there = 0
     async with connection.transaction():
         query = f"SELECT {COLUMNS} FROM data.volume_extra WHERE deleted_at IS NULL ORDER BY volume_id"
         async for _ in connection.cursor(query, prefetch=200):
-            pass
+            there += 1
     bare = time.perf_counter() - begun
     await connection.close()
+    if rows != there:
+        message = f"expected an export of {there} rows, got {rows}"
+        raise SystemExit(message)
     measured = f"{seconds:.2f} s, +{grown:.0f} MiB"
     beside = f"asyncpg's cursor alone: {bare * 100_000 / rows:.2f} s"
     is_met = seconds <= 3 and grown <= 64
@@ -267,9 +272,10 @@ def main() -> None:
     lines = [
         "# The Data API",
         "",
-        f"Made by `.venv/bin/python -m bench.data` on {describe_machine()}: one Uvicorn worker,",
-        f"PostgreSQL and the client beside it, {CONCURRENT} requests at a time in a closed loop. Rates and ratios are",
-        f'medians of {ROUNDS} turns of {SECONDS:g} s; "beside" is FastAPI and asyncpg alone, without a token',
+        "Made by `TEST_DATABASE_URL=… .venv/bin/python -m bench.data`",
+        f"on {describe_machine()}: one Uvicorn worker, PostgreSQL and",
+        f"the client beside it, {CONCURRENT} requests at a time in a closed loop. Rates and ratios are medians of",
+        f'{ROUNDS} turns of {SECONDS:g} s; "beside" is FastAPI and asyncpg\'s pool as it comes, without a token',
         "(`bench/bare.py`), asked for the same volumes in turns. Memory is what the service took at the most beyond",
         "what it had before.",
     ]

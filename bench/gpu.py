@@ -22,6 +22,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests/lib"), str(ROOT / "services/common/tests/lib")]
 
+from bench.report import FOLDER, describe_machine  # noqa: E402 - as the next
+
 from booksync_testing.texts import COUNT, make_texts  # noqa: E402 - it is no installed package
 
 MODEL = "all-MiniLM-L6-v2"
@@ -165,7 +167,7 @@ def main() -> None:
         "# On a GPU",
         "",
         f"Made by `python3 -m bench.gpu` with torch {gpu['torch']} and CUDA {gpu['cuda']} on {gpu['gpu']} and"
-        f" {len(os.sched_getaffinity(0))} cores: {COUNT}",
+        f" {describe_machine()}: {COUNT}",
         f"texts in batches of {BATCH_SIZE}, the fastest of {ROUNDS} rounds.",
         "",
         *(f"| {' | '.join(row)} |" for row in (*TABLE, *rows)),
@@ -176,8 +178,8 @@ def main() -> None:
     if gone:
         size = sum(size for _, size in gone)
         lines += ["", f"Taken away before, {size / 1e6:,.0f} MB: {', '.join(name for name, _ in gone)}."]
-    (ROOT / "bench/gpu.md").write_text("\n".join([*lines, ""]))
-    print(ROOT / "bench/gpu.md")
+    (FOLDER / "gpu.md").write_text("\n".join([*lines, ""]))
+    print(FOLDER / "gpu.md")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+#: In which a server takes connections that its kernel has taken already.
+ACCEPTED_SECONDS = 0.05
+
 
 @dataclass
 class Load:
@@ -49,17 +52,21 @@ def make_request(method: str, path: str, *, headers: Sequence[str] = (), body: b
 
 
 class Client:
-    """One connection, opened by the first request and kept."""
+    """One connection, opened by `open` or the first request, and kept."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def send(self, request: bytes) -> tuple[int, bytes]:
-        """Send a request and return the answer's status and body."""
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open the connection, if it is not."""
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
-        reader, writer = self._streams
+        return self._streams
+
+    async def send(self, request: bytes) -> tuple[int, bytes]:
+        """Send a request and return the answer's status and body."""
+        reader, writer = await self.open()
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         status = int(head[9:12])
@@ -107,20 +114,23 @@ async def run_load(
     count: int = 0,
     rests: Mapping[int, float] = MappingProxyType({}),
 ) -> Load:
-    """Send requests, in turn, for some seconds or until there were so many.
+    """Send requests, in turn, for some seconds or until there were so many, over connections that are there before.
 
     :param rests: seconds that a client rests after an answer, by its status.
     """
     load = Load()
+    clients = [Client(port) for _ in range(concurrent)]
+    for client in clients:
+        await client.open()
+    await asyncio.sleep(ACCEPTED_SECONDS)
     begun = time.perf_counter()
     sent = 0
 
     def is_over() -> bool:
         return sent >= count if count else time.perf_counter() - begun >= seconds
 
-    async def work() -> None:
+    async def work(client: Client) -> None:
         nonlocal sent
-        client = Client(port)
         try:
             while not is_over():
                 request = requests[sent % len(requests)]
@@ -135,8 +145,8 @@ async def run_load(
             client.close()
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(concurrent):
-            group.create_task(work())
+        for client in clients:
+            group.create_task(work(client))
     load.seconds = time.perf_counter() - begun
     return load
 

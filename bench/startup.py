@@ -47,12 +47,14 @@ class Times:
     :param processor: processor time of each later start
     :param answering: each later start, to `/health`: the process serves
     :param ready: each later start, to `/health/ready`: the service can do its work
+    :param machine: that measured it, and when
     """
 
     first: float
     processor: list[float]
     answering: list[float]
     ready: list[float]
+    machine: str
 
 
 def build(nix: Nix, name: str) -> Path:
@@ -100,26 +102,26 @@ def measure(nix: Nix, name: str, *, tools: Tools, database: Sandbox) -> Times:
         _, _, first = start(sandbox, server, service=service)
         later = [start(sandbox, server, service=service) for _ in range(RUNS)]
     processor, answering, ready = (list(column) for column in zip(*later, strict=True))
-    return Times(first, processor, answering, ready)
+    return Times(first, processor, answering, ready, describe_machine())
 
 
-def format_report(measured: dict[str, Times], *, machine: str) -> str:
+def format_report(measured: dict[str, Times]) -> str:
     """Return the report as Markdown."""
     lines = [
         "# Start-up",
         "",
-        f"Made by `.venv/bin/python -m bench.startup` on {machine}: seconds from the start",
-        "of the entry point to the first healthy answer, run by bubblewrap as in the images' contract; a container",
-        f"engine adds to them. One first start, and medians of {RUNS} later ones (slowest in brackets), asked every",
-        f"{POLL * 1000:.0f} ms; the goal is for `/health`.",
+        "Made by `.venv/bin/python -m bench.startup`: seconds from the start of the entry point to the first healthy",
+        "answer, run by bubblewrap as in the images' contract; a container engine adds to them. One first start, and",
+        f"medians of {RUNS} later ones (slowest in brackets), asked every {POLL * 1000:.0f} ms; the goal is for",
+        "`/health`.",
         "",
-        "| image | first start, new database | `/health` | `/health/ready` | processor time | goal |",
-        "|---|---|---|---|---|---|",
+        "| image | first start, new database | `/health` | `/health/ready` | processor time | goal | on |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, times in sorted(measured.items()):
         columns = (times.answering, times.ready, times.processor)
         medians = " | ".join(f"{statistics.median(seconds):.2f} ({max(seconds):.2f})" for seconds in columns)
-        lines.append(f"| `{name}` | {times.first:.2f} | {medians} | {GOALS[name]:g} |")
+        lines.append(f"| `{name}` | {times.first:.2f} | {medians} | {GOALS[name]:g} | {times.machine} |")
     return "\n".join([*lines, ""])
 
 
@@ -129,14 +131,13 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     nix = Nix(FOLDER.parent)
     tools = Tools(directory=build(nix, "dev-tools"), busybox=build(nix, "dev-busybox") / "bin/busybox")
-    machine = describe_machine()
     last = FOLDER / "startup.json"
     measured = {name: Times(**times) for name, times in json.loads(last.read_text()).items()} if last.exists() else {}
     with unpack(build(nix, DATABASE), DATABASE, tools=tools) as database:
         for name in options.image or GOALS:
             measured[name] = measure(nix, name, tools=tools, database=database)
             last.write_text(json.dumps({name: asdict(times) for name, times in measured.items()}, indent=1) + "\n")
-    (FOLDER / "startup.md").write_text(format_report(measured, machine=machine))
+    (FOLDER / "startup.md").write_text(format_report(measured))
     return 0
 
 

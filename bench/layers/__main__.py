@@ -16,10 +16,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.layers.changes import CHANGES, Change
+from bench.report import describe_machine
 
 from booksync_fetch.cache import default_folder, open_cache
 from booksync_fetch.checkout import copy_checkout
@@ -42,6 +42,7 @@ class Moved:
     :param whole: bytes of both architectures' layers: what an image of a single layer each would send
     :param build: seconds of nix build, in which other images of the same change may have been built already
     :param push: seconds
+    :param machine: that measured it, and when
     """
 
     change: str
@@ -51,7 +52,7 @@ class Moved:
     whole: int
     build: float
     push: float
-    date: str
+    machine: str
 
 
 @contextmanager
@@ -110,6 +111,7 @@ def push(program: str, images: Path, address: str) -> tuple[int, float]:
 
 def replay(change: Change, before: Bootstrap, *, programs: dict[str, str], address: str) -> Iterator[Moved]:
     """Make a change in a copy, and yield what it moves for each of its images."""
+    machine = describe_machine()
     with tempfile.TemporaryDirectory(prefix="change-", dir=default_folder()) as folder:
         copy_checkout(ROOT, Path(folder))
         with open_cache(default_folder()) as cache:
@@ -126,10 +128,9 @@ def replay(change: Change, before: Bootstrap, *, programs: dict[str, str], addre
             if new == 0:
                 raise SystemExit(f"{change.name}: expected another {image}, got the same bytes; choose another change")
             architectures = json.loads((result / "digests.json").read_text())[image]["architectures"]
-            today = datetime.now(UTC).date().isoformat()
             # of an architecture each, as an image of one layer has none in common with the other's
             whole = sum(layer["size"] for part in architectures.values() for layer in part["layers"])
-            yield Moved(change.name, image, new, sent - new, whole, round(built, 1), round(pushed, 1), today)
+            yield Moved(change.name, image, new, sent - new, whole, round(built, 1), round(pushed, 1), machine)
             # the next change meets the images as they are here
             push(programs[image], original, address)
 
@@ -140,19 +141,19 @@ def format_report(moved: Sequence[Moved]) -> str:
     lines = [
         "# Bytes that a change moves",
         "",
-        f"Made by `.venv/bin/python -m bench.layers` on {len(os.sched_getaffinity(0))} cores: each change is built,",
+        "Made by `.venv/bin/python -m bench.layers`: each change is built,",
         "and pushed to a registry on loopback that has the images from before; beside it what one layer each would",
         "move. The bump of a wheel is replayed backwards, to the version before; packages come from sid. What the",
         f"first image of a change has built is there for the next. The goal for a line of a service is {GOAL_S:g} s",
         f"and {format_bytes(GOAL_BYTES)} for both architectures, build and push; the documents go with the image:",
         "bills of materials and provenance.",
         "",
-        "| change | image | moved | documents | in one layer | build | push |",
-        "|---|---|---|---|---|---|---|",
+        "| change | image | moved | documents | in one layer | build | push | on |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {item.change} | `{item.image}` | {format_bytes(item.image_bytes)} | {format_bytes(item.documents)} "
-        f"| {format_bytes(item.whole)} | {item.build:.1f} s | {item.push:.1f} s |"
+        f"| {format_bytes(item.whole)} | {item.build:.1f} s | {item.push:.1f} s | {item.machine} |"
         for item in sorted(moved, key=lambda item: order.index(item.change))
     ]
     return "\n".join(lines) + "\n"
