@@ -23,6 +23,8 @@ PATHS = ["/nix/store/a-bash.deb", "/nix/store/b-torch.whl"]
 class Store(Nix):
     """A Nix store and an archive that only remember which paths they have, and what was asked of them."""
 
+    scratch = None
+
     def __init__(self, *, valid: Iterable[str] = (), archived: Iterable[str] = ()) -> None:
         self.valid = set(valid)
         self.archived = set(archived)

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from booksync_fetch.checkout import copy_checkout
+from booksync_fetch.errors import BootstrapError
 from booksync_testing.programs import SHEBANG, write_program
 
 #: A git that lists what is not "unknown".
@@ -26,3 +29,9 @@ def test_copy_has_what_git_knows_as_it_is(tmp_path: Path) -> None:
     assert found == {"folder", "folder/kept", "link", "dangling"}
     assert (copy / "folder/kept").stat().st_mode & 0o777 == 0o755
     assert [str((copy / name).readlink()) for name in ("link", "dangling")] == ["folder", "nothing"]
+
+
+def test_what_is_no_checkout_is_said_in_git_s_words(tmp_path: Path) -> None:
+    write_program(tmp_path / "git", f"{SHEBANG}echo fatal: not a git repository >&2; exit 128\n")
+    with pytest.raises(BootstrapError, match=r"expected a checkout of git, got: fatal: not a git repository; clone"):
+        copy_checkout(tmp_path, tmp_path / "copy", environment={"PATH": str(tmp_path)})

@@ -4,10 +4,12 @@ import errno
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from booksync_fetch import cli
+from booksync_fetch.arguments import parse_arguments
 from booksync_fetch.errors import BootstrapError
 
 FAILED, INTERRUPTED = 1, 130
@@ -103,3 +105,59 @@ def test_folders_that_cannot_be_written_to_are_named_before_anything_is_asked_of
     expected = "BOOKSYNC_CACHE=/path" if broken == "cache" else "a checkout that you can write to"
     with pytest.raises(BootstrapError, match=expected):
         cli.Bootstrap(tmp_path)
+
+
+def test_a_machine_without_a_home_is_told_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_no_home(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("XDG_CACHE_HOME", "BOOKSYNC_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "expanduser", find_no_home)
+    with pytest.raises(
+        BootstrapError, match=r"expected a home folder of user \d+, got none; name folders: HOME=FOLDER"
+    ):
+        cli.default_folder()
+
+
+def make_bootstrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> cli.Bootstrap:
+    """Make one whose flake has an image, and whose Nix does nothing."""
+    monkeypatch.setenv("BOOKSYNC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(cli, "builder_system", lambda: "x86_64-linux")
+    monkeypatch.setattr(cli, "Nix", lambda _: SimpleNamespace(list_names=lambda _: ["booksync-api-auth", "images"]))
+    return cli.Bootstrap(tmp_path)
+
+
+def test_what_a_part_of_an_update_changed_is_said_though_the_next_one_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def resolve(name: str) -> list[str]:
+        if name == "wheels":
+            raise BootstrapError("no network")
+        return [f"{name}: one is newer"]
+
+    bootstrap = make_bootstrap(monkeypatch, tmp_path)
+    monkeypatch.setattr(cli, "Update", lambda **_: SimpleNamespace(run=resolve))
+    with pytest.raises(BootstrapError, match="no network"):
+        bootstrap.update("all")
+    assert capsys.readouterr().out == "debian: one is newer\n"
+
+
+@pytest.mark.parametrize("command", ["fetch", "build"])
+def test_what_apps_run_images_with_is_fetched_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    asked: list[str] = []
+    bootstrap = make_bootstrap(monkeypatch, tmp_path)
+    bootstrap.nix.build = lambda *_, **__: []
+    monkeypatch.setattr(bootstrap, "fetch", asked.extend)
+    monkeypatch.setattr(cli, "Bootstrap", lambda *_, **__: bootstrap)
+    assert cli.run(parse_arguments([command, "auth"]), tmp_path) == 0
+    packages = "packages.x86_64-linux"
+    assert asked == [f"{packages}.booksync-api-auth", f"{packages}.dev-bubblewrap"]
+
+
+def test_a_builder_of_another_name_is_refused_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(["reproduce", "--builder", "arm64"])
+    assert "aarch64-linux" in capsys.readouterr().err

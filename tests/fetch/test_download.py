@@ -61,6 +61,24 @@ def test_a_cut_download_goes_on_where_it_ended(mirror: Mirror, cache: Cache, pro
     assert progress.done_bytes == len(CONTENT)
 
 
+def test_an_answer_without_a_length_that_was_cut_goes_on_too(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.add("hello", CONTENT, length="", cuts=[HALF])
+    path = download_package(artifact, cache, progress, bases=mirror.bases)
+    assert path.read_bytes() == CONTENT
+    assert mirror.ranges == [None, f"bytes={HALF}-"]
+
+
+def test_a_portal_s_page_does_not_take_the_place_of_what_has_come(
+    mirror: Mirror, cache: Cache, progress: Progress
+) -> None:
+    artifact = mirror.add("hello", b"Please sign in", locked=CONTENT, ranges=False)
+    partial = cache.partial(artifact.sha256)
+    partial.write_bytes(CONTENT[:HALF])
+    with pytest.raises(BootstrapError, match=rf"expected the rest of {len(CONTENT)} bytes, got an answer of 14"):
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert partial.read_bytes() == CONTENT[:HALF]
+
+
 def test_a_connection_that_brings_little_by_little_is_not_given_up(
     mirror: Mirror, cache: Cache, progress: Progress
 ) -> None:

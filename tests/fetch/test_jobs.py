@@ -8,7 +8,7 @@ import pytest
 
 from booksync_fetch.debian import SupersededError
 from booksync_fetch.errors import BootstrapError
-from booksync_fetch.fetch import run_jobs
+from booksync_fetch.fetch import NAMED, run_jobs
 from booksync_fetch.progress import Progress
 
 JOB_TIME = 0.02  # s
@@ -21,20 +21,21 @@ def fail(error: Exception) -> None:
 def test_all_superseded_files_are_named_at_once_after_the_others_have_come(progress: Progress) -> None:
     done: list[str] = []
     jobs: list[Callable[[], object]] = [
-        lambda: fail(SupersededError("pool/z_1.deb")),
+        lambda: fail(SupersededError("pool/z_1.deb", mirror="http://m/debian")),
         lambda: done.append("other"),
-        lambda: fail(SupersededError("pool/a_1.deb")),
+        lambda: fail(SupersededError("pool/a_1.deb", mirror="http://m/debian")),
     ]
     with pytest.raises(BootstrapError) as caught:
         run_jobs(jobs, progress)
+    assert str(caught.value).startswith("http://m/debian: expected what the locks name")
     assert "  pool/a_1.deb\n  pool/z_1.deb\nrun: ./bootstrap update debian" in str(caught.value)
     assert done == ["other"]
 
 
 def test_what_update_cannot_find_anew_is_not_left_to_update_alone(progress: Progress) -> None:
     jobs = [
-        lambda: fail(SupersededError("pool/z_1.deb")),
-        lambda: fail(SupersededError("pool/pgvector_1.orig.tar.gz", pinned=True)),
+        lambda: fail(SupersededError("pool/z_1.deb", mirror="http://m/debian")),
+        lambda: fail(SupersededError("pool/pgvector_1.orig.tar.gz", mirror="http://s/debian", pinned=True)),
     ]
     with pytest.raises(BootstrapError) as caught:
         run_jobs(jobs, progress)
@@ -45,9 +46,24 @@ def test_what_update_cannot_find_anew_is_not_left_to_update_alone(progress: Prog
     ) in str(caught.value)
 
 
+def test_a_mirror_that_has_nothing_is_named_in_a_few_lines(progress: Progress) -> None:
+    jobs = [partial(fail, SupersededError(f"pool/{number:03}.deb", mirror="http://m/debian")) for number in range(100)]
+    with pytest.raises(BootstrapError) as caught:
+        run_jobs(jobs, progress)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 1 + NAMED + 2
+    assert lines[-2] == f"  and {100 - NAMED} more"
+
+
 def test_another_error_wins_over_superseded_files(progress: Progress) -> None:
     with pytest.raises(BootstrapError, match=r"^no network$"):
-        run_jobs([lambda: fail(SupersededError("pool/a_1.deb")), lambda: fail(BootstrapError("no network"))], progress)
+        run_jobs(
+            [
+                lambda: fail(SupersededError("pool/a_1.deb", mirror="http://m/debian")),
+                lambda: fail(BootstrapError("no network")),
+            ],
+            progress,
+        )
 
 
 def test_after_an_error_nothing_new_is_begun_and_what_runs_comes_to_its_end(

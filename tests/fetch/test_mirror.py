@@ -12,19 +12,20 @@ from booksync_fetch.debian import mirror_bases
 from booksync_fetch.debian_archive import extract_busybox
 from booksync_fetch.errors import BootstrapError
 
-SetSites = Callable[[str], list[list[str]]]
+SetSites = Callable[..., list[list[str]]]
 
 
 @pytest.fixture
 def apt_sites(monkeypatch: pytest.MonkeyPatch) -> SetSites:
     """An apt-get that says what its sources are, and the list of its calls."""
 
-    def set_sites(sites: str) -> list[list[str]]:
+    def set_sites(sites: str, debian: str = "") -> list[list[str]]:
         calls: list[list[str]] = []
 
         def run(command: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
             calls.append(command)
-            return subprocess.CompletedProcess(command, 0, stdout=sites, stderr="")
+            shown = debian if "Origin: Debian" in command else sites
+            return subprocess.CompletedProcess(command, 0, stdout=shown, stderr="")
 
         monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
         monkeypatch.setattr(subprocess, "run", run)
@@ -38,6 +39,7 @@ def apt_sites(monkeypatch: pytest.MonkeyPatch) -> SetSites:
     [
         ("http://m", "http://m/debian", "http://m/debian-security"),
         ("http://m/", "http://m/debian", "http://m/debian-security"),
+        ("http://m/debian", "http://m/debian", "http://m/debian-security"),
         ("http://m/a/b//", "http://m/a/b/debian", "http://m/a/b/debian-security"),
         ("http://m/{archive}/20260101", "http://m/debian/20260101", "http://m/debian-security/20260101"),
         ("http://{archive}.m/x/", "http://debian.m/x", "http://debian-security.m/x"),
@@ -68,7 +70,12 @@ def test_an_empty_choice_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_mirror_of_apt_is_used_for_each_archive(apt_sites: SetSites) -> None:
     calls = apt_sites("http://deb.m/debian/\nhttp://deb.m/debian\nhttps://sec.m/debian-security\nhttp://x/docker\n")
     assert mirror_bases() == {"debian": "http://deb.m/debian", "debian-security": "https://sec.m/debian-security"}
-    assert [call[:2] for call in calls] == [["apt-get", "indextargets"]]
+    assert [call[:2] for call in calls] == 2 * [["apt-get", "indextargets"]]
+
+
+def test_another_s_archive_of_that_name_is_not_debian_s(apt_sites: SetSites) -> None:
+    apt_sites("http://server/stable/debian\nhttp://deb.m/debian\n", debian="http://deb.m/debian\n")
+    assert mirror_bases()["debian"] == "http://deb.m/debian"
 
 
 def test_the_first_mirror_of_apt_wins(apt_sites: SetSites) -> None:

@@ -1,13 +1,15 @@
 """Nix is called with what this machine's configuration lacks, and errors name what a person can do."""
 
 import os
+import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from booksync_fetch.errors import BootstrapError
-from booksync_fetch.nix import builder_system, choose_options
+from booksync_fetch.nix import builder_system, choose_options, ensure_daemon, find_scratch, find_version
 
 CACHE = ["https://cache.example/"]
 NO_GROUP = ["--option", "build-users-group", ""]
@@ -84,3 +86,63 @@ def test_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch, sysname: st
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(sysname=sysname, machine=machine))
     with pytest.raises(BootstrapError, match=f"expected Linux on x86_64 or aarch64, got {sysname} on {machine}"):
         builder_system()
+
+
+def set_version(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setattr("booksync_fetch.nix.subprocess.run", lambda *_, **__: SimpleNamespace(stdout=said))
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("nix (Nix) 2.8.0\n", (2, 8)),
+        ("nix (Determinate Nix 3.8.5) 2.30.2\n", (2, 30)),
+        ("nix (Nix) 2.34.0pre20260101_0123abc\n", (2, 34)),
+        ("nix (Lix, like Nix) 2.91.1\n", (2, 91)),
+    ],
+)
+def test_every_nix_says_its_version(monkeypatch: pytest.MonkeyPatch, said: str, version: tuple[int, int]) -> None:
+    set_version(monkeypatch, said)
+    assert find_version() == version
+
+
+@pytest.mark.parametrize("said", ["nix (Nix) 2.3.7\n", ""])
+def test_a_nix_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    set_version(monkeypatch, said)
+    with pytest.raises(
+        BootstrapError, match=rf"expected 2\.8 or later, got {re.escape(said.strip() or 'nothing')}; install"
+    ):
+        find_version()
+
+
+@pytest.mark.parametrize(
+    ("user", "version", "chosen", "scratch"),
+    [
+        (0, (2, 8), {}, "/of/root"),
+        (1000, (2, 8), {}, "/tmp"),
+        (0, (2, 30), {}, None),
+        (0, (2, 30), {"build-dir": {"value": "/builds"}}, "/builds"),
+        (1000, (2, 30), {"build-dir": {"value": ""}}, None),
+    ],
+)
+def test_where_builds_have_their_folders(
+    monkeypatch: pytest.MonkeyPatch,
+    user: int,
+    version: tuple[int, int],
+    chosen: dict[str, Any],
+    scratch: str | None,
+) -> None:
+    set_machine(monkeypatch, user=user, groups={})
+    monkeypatch.setattr("booksync_fetch.nix.tempfile.gettempdir", lambda: "/of/root")
+    assert find_scratch(chosen, version) == (Path(scratch) if scratch else None)
+
+
+def test_a_daemon_for_a_group_is_explained_to_who_is_not_in_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    set_machine(monkeypatch, user=1000, groups={})
+    ensure_daemon(tmp_path)
+    ensure_daemon(tmp_path / "none")
+    monkeypatch.setattr("booksync_fetch.nix.os.access", lambda *_: False)
+    with pytest.raises(BootstrapError, match=r"usermod -aG nix-users USER; and log in again"):
+        ensure_daemon(tmp_path)
+    set_machine(monkeypatch, user=0, groups={})
+    ensure_daemon(tmp_path)

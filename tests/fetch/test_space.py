@@ -72,6 +72,26 @@ def test_a_cache_on_another_disk_needs_only_room_for_downloads(
         check_space(download=0, add=11 * GB, build=0, cache=cache)
 
 
+def test_builds_on_another_disk_need_room_there(
+    asked: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    real = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> object:
+        return SimpleNamespace(st_dev="memory") if path == scratch else real(path, follow_symlinks=follow_symlinks)
+
+    scratch.mkdir()
+    check_space(download=0, add=0, build=2 * GB, cache=tmp_path, scratch=scratch)
+    assert asked == [tmp_path]
+    monkeypatch.setattr(Path, "stat", stat)
+    check_space(download=0, add=0, build=2 * GB, cache=tmp_path, scratch=scratch)
+    assert asked[1:] == [tmp_path, scratch]
+    monkeypatch.setattr(space, "BUILD_FACTOR", 0)
+    with pytest.raises(BootstrapError, match=rf"^{scratch}: .* another folder for builds \(TMPDIR=FOLDER\)"):
+        check_space(download=0, add=0, build=10 * GB, cache=tmp_path, scratch=scratch)
+
+
 def test_room_is_asked_where_the_folder_will_be(tmp_path: Path) -> None:
     assert existing_folder(tmp_path / "a/b/c") == tmp_path
     assert existing_folder(tmp_path) == tmp_path

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from booksync_fetch.archive import parse_url
+from booksync_fetch.nix import ARCHITECTURE_OF
 from booksync_fetch.update import PARTS
 
 
@@ -54,7 +55,12 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     reproduce.add_argument("images", nargs="*", metavar="IMAGE", help="only these, as auth or booksync-postgres")
     way = reproduce.add_mutually_exclusive_group()
     way.add_argument("--nix", metavar="SUITE", help="by the Nix of a suite of Debian's (trixie, sid), in a root folder")
-    way.add_argument("--builder", metavar="SYSTEM", help="by the other system's builder (aarch64-linux), emulated")
+    way.add_argument(
+        "--builder",
+        choices=sorted(ARCHITECTURE_OF),
+        metavar="SYSTEM",
+        help="by the other system's builder (aarch64-linux), emulated",
+    )
     reproduce.add_argument("--report", metavar="FILE", type=Path, help="write what came of it there, not into bench/")
     commands.add_parser("venv", help="make .venv from the locked CPython and wheels, for development")
     return parser.parse_args(arguments)

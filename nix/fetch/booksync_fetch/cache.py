@@ -27,14 +27,28 @@ def default_folder() -> Path:
     """Return ``BOOKSYNC_CACHE``, or ``booksync`` in the user's cache folder (XDG base directories)."""
     if chosen := os.environ.get("BOOKSYNC_CACHE"):
         return Path(chosen).absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    return Path(base) / "booksync"
+    return usual_folder() / "booksync"
+
+
+def usual_folder() -> Path:
+    """Return the user's cache folder (XDG base directories).
+
+    :raises BootstrapError: neither the environment nor the table of users knows a home
+    """
+    if chosen := os.environ.get("XDG_CACHE_HOME"):
+        return Path(chosen)
+    try:
+        return Path("~/.cache").expanduser()
+    except RuntimeError as error:
+        raise BootstrapError(
+            f"expected a home folder of user {os.getuid()}, got none; name folders: "
+            "HOME=FOLDER BOOKSYNC_CACHE=FOLDER ./bootstrap ..."
+        ) from error
 
 
 def choose_nix_cache() -> dict[str, str]:
     """Return the variable that lets Nix have its own cache beside the downloads, if the home is read-only."""
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    if os.access(existing_folder(usual / "nix"), os.W_OK):
+    if os.access(existing_folder(usual_folder() / "nix"), os.W_OK):
         return {}
     return {"XDG_CACHE_HOME": str(default_folder())}
 

@@ -113,8 +113,14 @@ class Bootstrap:
         """Resolve locks and print what changed."""
         with open_cache(default_folder()) as cache:
             update = Update(project=self.project, cache=cache, nix=self.nix, builder=self.builder)
-            changes = [line for name in (PARTS if part == "all" else [part]) for line in update.run(name)]
-        print("\n".join(changes) if changes else "nothing changed")
+            is_changed = False
+            for name in PARTS if part == "all" else [part]:
+                # at once: the locks are written, whatever comes of the next part
+                for line in update.run(name):
+                    print(line, flush=True)
+                    is_changed = True
+        if not is_changed:
+            print("nothing changed")
         return 0
 
     def reproduce(self, images: Sequence[str], *, suite: str, builder: str, report: Path | None) -> int:
@@ -185,8 +191,8 @@ def run(arguments: argparse.Namespace, root: Path) -> int:
         )
     if arguments.command == "venv":
         return bootstrap.venv()
-    images = bootstrap.packages(arguments.images)
-    bootstrap.fetch(images if arguments.images else [*images, *bootstrap.checks(long=True)])
+    others = [] if arguments.images else bootstrap.checks(long=True)
+    bootstrap.fetch([*bootstrap.packages(arguments.images), bootstrap.sandbox(), *others])
     return 0
 
 

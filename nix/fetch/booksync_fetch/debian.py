@@ -27,14 +27,16 @@ HOW_TO_PIN = "set pgvector's path, version and sha256 in nix/inputs.json to thos
 
 
 class SupersededError(Exception):
-    """The mirror no longer has a file.
+    """A mirror does not have a file.
 
     :param path: in the pool
+    :param mirror: its address
     :param pinned: named by nix/inputs.json: ``update`` alone finds no newer one
     """
 
-    def __init__(self, path: str, *, pinned: bool = False) -> None:
+    def __init__(self, path: str, *, mirror: str, pinned: bool = False) -> None:
         super().__init__(path)
+        self.mirror = mirror
         self.pinned = pinned
 
 
@@ -44,18 +46,18 @@ def mirror_bases() -> dict[str, str]:
     :raises BootstrapError: apt names none and ``DEBIAN_MIRROR`` is not set
     """
     if mirror := os.environ.get("DEBIAN_MIRROR", "").rstrip("/"):
-        template = mirror if "{archive}" in mirror else f"{mirror}/{{archive}}"
+        # also the address of the archive itself, as it stands in apt's sources
+        template = (
+            mirror
+            if "{archive}" in mirror
+            else f"{mirror[: -len('/debian')] if mirror.endswith('/debian') else mirror}/{{archive}}"
+        )
         return {name: template.replace("{archive}", name) for name in ("debian", "debian-security")}
     if shutil.which("apt-get") is None:
         raise BootstrapError(f"expected apt, to know a Debian mirror from it, found none; {HOW_TO_CHOOSE}")
-    shown = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(SITE)", "Identifier: Packages"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     bases: dict[str, str] = {}
-    for line in shown.stdout.split():
+    # apt knows whose an archive is once it has its index; others may end like Debian's
+    for line in [*list_sites("Origin: Debian"), *list_sites()]:
         site = line.rstrip("/")
         archive = site.rpartition("/")[2]
         if archive in ("debian", "debian-security") and site.startswith(("http://", "https://")):
@@ -69,6 +71,17 @@ def mirror_bases() -> dict[str, str]:
     return bases
 
 
+def list_sites(*filters: str) -> list[str]:
+    """Return the addresses of apt's sources."""
+    shown = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(SITE)", "Identifier: Packages", *filters],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return shown.stdout.split()
+
+
 def download_package(artifact: Artifact, cache: Cache, progress: Progress, *, bases: dict[str, str]) -> Path:
     """Download a file of the pool.
 
@@ -80,9 +93,11 @@ def download_package(artifact: Artifact, cache: Cache, progress: Progress, *, ba
     try:
         return download(address, artifact, cache, progress)
     except GoneError as error:
-        raise SupersededError(entry["path"], pinned=artifact.kind == "pgvector") from error
+        raise SupersededError(
+            entry["path"], mirror=bases[entry["archive"]], pinned=artifact.kind == "pgvector"
+        ) from error
     except UnreachableError as error:
         raise BootstrapError(
             f"{artifact.file}: expected it from {address}, got {error}. "
-            f"Run the same command again when the network is back, or {HOW_TO_CHOOSE}"
+            f"Run the same command again when the network is back, name a proxy (http_proxy=…), or {HOW_TO_CHOOSE}"
         ) from error

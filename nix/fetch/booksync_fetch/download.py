@@ -90,6 +90,8 @@ def append_rest(address: str, partial: Path, progress: Progress, *, size: int) -
         start = have if head.status == PARTIAL_CONTENT else 0
         length = head.headers.get("Content-Length", "")
         expected = int(length) if length.isdecimal() else None
+        if have > start and expected not in (None, size):
+            raise ConnectionError(f"expected the rest of {size} bytes, got an answer of {expected}")  # of a portal
         progress.add_bytes(start)
         came = 0
         try:
@@ -103,8 +105,8 @@ def append_rest(address: str, partial: Path, progress: Progress, *, size: int) -
                     progress.ensure_wanted()
                     if 0 < size < start + came:
                         return  # other bytes than locked, as their hash will tell
-            if expected is not None and came != expected:
-                raise ConnectionError(f"the connection ended after {came} of {expected} bytes")
+            if came < (size - start if expected is None else expected):
+                raise ConnectionError(f"the connection ended after {came} of {expected or size - start} bytes")
         except (OSError, http.client.HTTPException):
             progress.add_bytes(-came - start)
             raise

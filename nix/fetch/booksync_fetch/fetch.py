@@ -28,6 +28,8 @@ from booksync_fetch.space import check_space
 
 #: Downloads at once.
 JOBS = 6
+#: Missing files that an error names at most.
+NAMED = 10
 
 #: Which client fetches which kind of artifact.
 DEBIAN = ("debian", "pgvector")
@@ -65,6 +67,7 @@ class Fetch:
             add=sum(self.artifacts[item.key].size for item in missing),
             build=sum(self.artifacts[key].size for key in unbuilt),
             cache=self.cache.root,
+            scratch=nix.scratch,
         )
         self.download(absent)
         for item in missing:
@@ -189,9 +192,13 @@ def run_jobs(jobs: Sequence[Callable[[], Any]], progress: Progress) -> None:
                 progress.cancelled.set()
             raise
     if superseded:
+        paths = sorted(map(str, superseded))
+        more = f"  and {len(paths) - NAMED} more\n" if len(paths) > NAMED else ""
         raise BootstrapError(
-            "the Debian mirror no longer has what newer packages have superseded:\n"
-            + "".join(f"  {path}\n" for path in sorted(map(str, superseded)))
+            f"{' and '.join(sorted({error.mirror for error in superseded}))}: expected what the locks name, which "
+            "newer packages may have superseded there; not found:\n"
+            + "".join(f"  {path}\n" for path in paths[:NAMED])
+            + more
             + (f"{HOW_TO_PIN}, then " if any(error.pinned for error in superseded) else "")
             + "run: ./bootstrap update debian; or name a mirror that keeps history: "
             + "DEBIAN_MIRROR=ADDRESS ./bootstrap ..."

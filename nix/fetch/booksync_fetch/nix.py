@@ -5,7 +5,9 @@ from __future__ import annotations
 import grp
 import json
 import os
+import re
 import subprocess
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +24,13 @@ ARCHITECTURE_OF = {"x86_64-linux": "amd64", "aarch64-linux": "arm64"}
 
 #: Links to the links that are roots (``--indirect``).
 ROOTS = Path("/nix/var/nix/gcroots/auto")
+
+#: Of the daemon's socket.
+DAEMON = Path("/nix/var/nix/daemon-socket")
+
+OLDEST = (2, 8)
+#: From here on the folders of builds are below Nix's state, on the store's disk.
+BUILDS_IN_STATE = (2, 30)
 
 #: Builds at once where Nix's own default, one, was not changed; each takes up to 0.6 GB.
 MAX_JOBS = 4
@@ -52,6 +61,44 @@ def load_configuration() -> dict[str, Any]:
         raise BootstrapError(f"nix show-config: expected Nix's configuration, got:\n{shown.stderr.strip()}")
     configuration: dict[str, Any] = json.loads(shown.stdout)
     return configuration
+
+
+def find_version() -> tuple[int, int]:
+    """Return Nix's version.
+
+    :raises BootstrapError: it is older than what the flake is written for
+    """
+    shown = subprocess.run(["nix", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    # the last one where a distribution has its own: nix (Determinate Nix 3.8.5) 2.30.2
+    major, minor = (re.findall(r"\b(\d+)\.(\d+)", shown) or [("0", "0")])[-1]
+    version = (int(major), int(minor))
+    if version < OLDEST:
+        raise BootstrapError(f"nix --version: expected 2.8 or later, got {shown or 'nothing'}; install a newer Nix")
+    return version
+
+
+def find_scratch(configuration: dict[str, Any], version: tuple[int, int]) -> Path | None:
+    """Return the folder below which builds have theirs; None where that is on the store's disk."""
+    if chosen := configuration.get("build-dir", {}).get("value"):
+        return Path(chosen)
+    if version >= BUILDS_IN_STATE:
+        return None
+    # the daemon has an environment of its own
+    return Path(tempfile.gettempdir() if os.geteuid() == 0 else "/tmp")  # noqa: S108 - nothing is written there
+
+
+def ensure_daemon(folder: Path) -> None:
+    """Make sure that Nix's daemon, through which all but root build, lets this user in.
+
+    :param folder: of its socket
+    :raises BootstrapError: it is for a group, and this login does not belong to it
+    """
+    if os.geteuid() == 0 or not folder.exists() or os.access(folder, os.X_OK):
+        return
+    raise BootstrapError(
+        f"{folder}: expected a login that may reach Nix's daemon, got one of {os.getuid()} that may not; where it is "
+        "for a group (Debian's is nix-users), let root run: usermod -aG nix-users USER; and log in again"
+    )
 
 
 def choose_options(configuration: dict[str, Any]) -> list[str]:
@@ -89,11 +136,16 @@ class Nix:
     """Nix as this machine has it, for one flake.
 
     :param flake: the folder of flake.nix
+    :raises BootstrapError: it is too old, or does not let this user build
     """
 
     def __init__(self, flake: Path) -> None:
         self.flake = flake
-        self.options = [*FEATURES, "--option", "warn-dirty", "false", *choose_options(load_configuration())]
+        version = find_version()
+        ensure_daemon(DAEMON)
+        configuration = load_configuration()
+        self.scratch = find_scratch(configuration, version)
+        self.options = [*FEATURES, "--option", "warn-dirty", "false", *choose_options(configuration)]
         self.environment = os.environ | choose_nix_cache() | self._safe_directory()
 
     def _safe_directory(self) -> dict[str, str]:

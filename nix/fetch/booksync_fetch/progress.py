@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 import threading
@@ -31,7 +32,8 @@ def say(text: str) -> None:
 
 def folder_bytes(folder: Path) -> int:
     """Return the bytes of all files below a folder that another process writes to."""
-    return sum(file_bytes(path) for path in folder.rglob("*"))
+    # Path.rglob ends with an error where a folder goes meanwhile
+    return sum(file_bytes(Path(parent, name)) for parent, _, names in os.walk(folder) for name in names)
 
 
 def file_bytes(path: Path) -> int:

@@ -17,27 +17,40 @@ STORE = Path("/nix/store")
 BUILD_FACTOR = 4.2
 
 
-def check_space(*, download: int, add: int, build: int, cache: Path) -> None:
-    """Make sure that the file systems of the cache and of the store have room.
+#: Bytes of it that are in the build folder: a layer's tar while it is compressed, the largest of which is 0.8 of all
+#: artifacts, and what is built beside it.
+SCRATCH_FACTOR = 1.2
+
+
+def check_space(*, download: int, add: int, build: int, cache: Path, scratch: Path | None = None) -> None:
+    """Make sure that the file systems of the cache, of the store and of builds have room.
 
     :param download: bytes that will come into the cache
     :param add: bytes that will be put into the store
     :param build: bytes of the artifacts that will be worked on
     :param cache: the cache folder
+    :param scratch: where builds have their folders; None below the store's
     :raises BootstrapError: there is less
     """
     store = existing_folder(STORE)
-    cache = existing_folder(cache)
     needed = {store: add + round(build * BUILD_FACTOR)}
-    if store.stat().st_dev == cache.stat().st_dev:
-        needed[store] += download
-    else:
-        needed[cache] = download
+    others = [(existing_folder(cache), download)]
+    if scratch is not None and not is_same_disk(scratch := existing_folder(scratch), store):
+        others.append((scratch, round(build * SCRATCH_FACTOR)))
+    for folder, count in others:
+        disk = next((known for known in needed if is_same_disk(known, folder)), folder)
+        needed[disk] = needed.get(disk, 0) + count
     for folder, count in needed.items():
         free = shutil.disk_usage(folder).free
         if free < count:
+            other = ", another folder for builds (TMPDIR=FOLDER)" if folder == scratch else ""
             raise BootstrapError(
-                f"{folder}: expected {format_bytes(count)} of free disk space for the fetch and the build, got "
-                f"{format_bytes(free)}; make room (nix-collect-garbage, {cache}), or name fewer images: "
-                "./bootstrap build booksync-api-auth"
+                f"{folder}: expected {format_bytes(count)} of free disk space for the fetch and the build, "
+                f"got {format_bytes(free)}; make room (nix-collect-garbage, {existing_folder(cache)}){other}, or name "
+                "fewer images: ./bootstrap build booksync-api-auth"
             )
+
+
+def is_same_disk(one: Path, other: Path) -> bool:
+    """Tell whether two folders are of one file system."""
+    return one.stat().st_dev == other.stat().st_dev

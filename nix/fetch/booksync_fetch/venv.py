@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from booksync_fetch.errors import BootstrapError
 
 SITE_PACKAGES = "lib/python3.12/site-packages"
+#: Linux's BINPRM_BUF_SIZE of before 5.1, without `#!`, newline and zero.
+LONGEST_SHEBANG = 124
 SOURCES = ("services/*/src", "services/*/tests/lib", "nix/builders", "nix/fetch", "nix/apps", "tests/lib")
 
 
@@ -20,10 +23,12 @@ def write_venv(root: Path, *, python: Path, site: Path) -> Path:
     :raises BootstrapError: this machine cannot run that CPython
     """
     target = root / ".venv"
-    if target.exists():
-        shutil.rmtree(target)
     interpreter = python / "bin/python3.12"
     try:
+        # one that is there stays where this machine cannot make another
+        subprocess.run([str(interpreter), "-B", "-c", ""], check=True, stdin=subprocess.DEVNULL)
+        if target.exists():
+            shutil.rmtree(target)
         words = [str(interpreter), "-B", "-m", "venv", "--without-pip", str(target)]
         subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -50,5 +55,16 @@ def write_script(source: Path, target: Path, *, interpreter: Path) -> None:
     if not (first.startswith(b"#!") and b"python" in first):
         target.symlink_to(source)
         return
-    target.write_bytes(f"#!{interpreter}\n".encode() + rest)
+    target.write_bytes(format_shebang(interpreter) + rest)
     target.chmod(0o755)
+
+
+def format_shebang(interpreter: Path) -> bytes:
+    """Return a script's first lines: the kernel takes no space in a path, nor more than 127 bytes.
+
+    The three that a shell and Python both read are those of pip and distlib.
+    """
+    path = os.fsencode(interpreter)
+    if b" " not in path and len(path) <= LONGEST_SHEBANG:
+        return b"#!%b\n" % path
+    return b"#!/bin/sh\n'''exec' \"%b\" \"$0\" \"$@\"\n' '''\n" % path
