@@ -10,6 +10,7 @@ import pytest
 
 from booksync_fetch import cli
 from booksync_fetch.arguments import parse_arguments
+from booksync_fetch.cache import default_folder
 from booksync_fetch.errors import BootstrapError
 
 FAILED, INTERRUPTED = 1, 130
@@ -117,7 +118,7 @@ def test_a_machine_without_a_home_is_told_to_name_one(monkeypatch: pytest.Monkey
     with pytest.raises(
         BootstrapError, match=r"expected a home folder of user \d+, got none; name folders: HOME=FOLDER"
     ):
-        cli.default_folder()
+        default_folder()
 
 
 def make_bootstrap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> cli.Bootstrap:
@@ -149,7 +150,7 @@ def test_what_apps_run_images_with_is_fetched_too(
 ) -> None:
     asked: list[str] = []
     bootstrap = make_bootstrap(monkeypatch, tmp_path)
-    bootstrap.nix.build = lambda *_, **__: []
+    monkeypatch.setattr(bootstrap.nix, "build", lambda *_, **__: [], raising=False)
     monkeypatch.setattr(bootstrap, "fetch", asked.extend)
     monkeypatch.setattr(cli, "Bootstrap", lambda *_, **__: bootstrap)
     assert cli.run(parse_arguments([command, "auth"]), tmp_path) == 0
