@@ -79,6 +79,15 @@ def test_a_portal_s_page_does_not_take_the_place_of_what_has_come(
     assert partial.read_bytes() == CONTENT[:HALF]
 
 
+def test_a_file_of_unknown_size_begins_anew_where_a_mirror_gives_no_rest(
+    mirror: Mirror, cache: Cache, progress: Progress
+) -> None:
+    artifact = mirror.add("hello", CONTENT, ranges=False)
+    artifact = replace(artifact, entry={**artifact.entry, "size": 0})
+    cache.partial(artifact.sha256).write_bytes(CONTENT[:HALF])
+    assert download_package(artifact, cache, progress, bases=mirror.bases).read_bytes() == CONTENT
+
+
 def test_a_connection_that_brings_little_by_little_is_not_given_up(
     mirror: Mirror, cache: Cache, progress: Progress
 ) -> None:

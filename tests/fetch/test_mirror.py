@@ -41,6 +41,7 @@ def apt_sites(monkeypatch: pytest.MonkeyPatch) -> SetSites:
         ("http://m/", "http://m/debian", "http://m/debian-security"),
         ("http://m/debian", "http://m/debian", "http://m/debian-security"),
         ("http://m/a/b//", "http://m/a/b/debian", "http://m/a/b/debian-security"),
+        ("http://{archive}.m/debian", "http://debian.m/debian", "http://debian-security.m/debian"),
         ("http://m/{archive}/20260101", "http://m/debian/20260101", "http://m/debian-security/20260101"),
         ("http://{archive}.m/x/", "http://debian.m/x", "http://debian-security.m/x"),
     ],

@@ -46,13 +46,11 @@ def mirror_bases() -> dict[str, str]:
     :raises BootstrapError: apt names none and ``DEBIAN_MIRROR`` is not set
     """
     if mirror := os.environ.get("DEBIAN_MIRROR", "").rstrip("/"):
-        # also the address of the archive itself, as it stands in apt's sources
-        template = (
-            mirror
-            if "{archive}" in mirror
-            else f"{mirror[: -len('/debian')] if mirror.endswith('/debian') else mirror}/{{archive}}"
-        )
-        return {name: template.replace("{archive}", name) for name in ("debian", "debian-security")}
+        if "{archive}" not in mirror:
+            # it may be the address of the archive itself, as it stands in apt's sources
+            parent = mirror[: -len("/debian")] if mirror.endswith("/debian") else mirror
+            mirror = f"{parent}/{{archive}}"
+        return {name: mirror.replace("{archive}", name) for name in ("debian", "debian-security")}
     if shutil.which("apt-get") is None:
         raise BootstrapError(f"expected apt, to know a Debian mirror from it, found none; {HOW_TO_CHOOSE}")
     bases: dict[str, str] = {}

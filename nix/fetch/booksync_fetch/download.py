@@ -90,7 +90,7 @@ def append_rest(address: str, partial: Path, progress: Progress, *, size: int) -
         start = have if head.status == PARTIAL_CONTENT else 0
         length = head.headers.get("Content-Length", "")
         expected = int(length) if length.isdecimal() else None
-        if have > start and expected not in (None, size):
+        if size and have > start and expected not in (None, size):
             raise ConnectionError(f"expected the rest of {size} bytes, got an answer of {expected}")  # of a portal
         progress.add_bytes(start)
         came = 0

@@ -15,8 +15,6 @@ STORE = Path("/nix/store")
 #: unpacked trees, compressed layers, and the tar of the largest one while it is compressed. As the sizes of what was
 #: built have it: 2.6 for auth, 1.8 for postgres, 4.1 for prediction on arm64, 3.7 for all images.
 BUILD_FACTOR = 4.2
-
-
 #: Bytes of it that are in the build folder: a layer's tar while it is compressed, the largest of which is 0.8 of all
 #: artifacts, and what is built beside it.
 SCRATCH_FACTOR = 1.2
@@ -32,9 +30,9 @@ def check_space(*, download: int, add: int, build: int, cache: Path, scratch: Pa
     :param scratch: where builds have their folders; None below the store's
     :raises BootstrapError: there is less
     """
-    store = existing_folder(STORE)
+    store, cache = existing_folder(STORE), existing_folder(cache)
     needed = {store: add + round(build * BUILD_FACTOR)}
-    others = [(existing_folder(cache), download)]
+    others = [(cache, download)]
     if scratch is not None and not is_same_disk(scratch := existing_folder(scratch), store):
         others.append((scratch, round(build * SCRATCH_FACTOR)))
     for folder, count in others:
@@ -46,7 +44,7 @@ def check_space(*, download: int, add: int, build: int, cache: Path, scratch: Pa
             other = ", another folder for builds (TMPDIR=FOLDER)" if folder == scratch else ""
             raise BootstrapError(
                 f"{folder}: expected {format_bytes(count)} of free disk space for the fetch and the build, "
-                f"got {format_bytes(free)}; make room (nix-collect-garbage, {existing_folder(cache)}){other}, or name "
+                f"got {format_bytes(free)}; make room (nix-collect-garbage, {cache}){other}, or name "
                 "fewer images: ./bootstrap build booksync-api-auth"
             )
 
