@@ -51,9 +51,10 @@ def test_environment_has_the_promised_variables(image: Image, expected: Expected
 
 def test_healthcheck_is_complete(image: Image) -> None:
     healthcheck: Json = image.runtime["Healthcheck"]
-    assert healthcheck.keys() == {"Test", "Interval", "Timeout", "StartPeriod", "Retries"}
+    assert healthcheck.keys() == {"Test", "Interval", "StartInterval", "Timeout", "StartPeriod", "Retries"}
     assert healthcheck["Test"][0] in ("CMD", "CMD-SHELL")
     assert SECOND <= healthcheck["Timeout"] < healthcheck["Interval"] <= 60 * SECOND
+    assert SECOND <= healthcheck["StartInterval"] <= healthcheck["Interval"]
     assert healthcheck["Retries"] >= 1
 
 
