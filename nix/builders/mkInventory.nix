@@ -7,9 +7,11 @@
   # Arguments
   debs: { architecture, packages }, as of mkDebianTree
   wheels: { architecture, wheels }, as of mkWheelTree
-  rest: name, version, purl, supplier, licence, the CPE's vendor and product, and so on of the component that has what no package has brought
-  compiledIn: libraries that a binary of `rest` has in it: name, purl without version, licence, path, a regular expression
-    of what the binary says of it, whose group, where it has one, is the version, and the CPE's vendor and product then
+  rest: name, version, purl, supplier, licence, the CPE's vendor and product, and so on of the component that has what
+    no package has brought
+  compiledIn: libraries that a binary of `rest` has in it: name, purl without version, licence, path, a regular
+    expression of what the binary says of it, whose group, where it has one, is the version, and the CPE's vendor and
+    product then
 */
 {
   locks,

@@ -3,10 +3,11 @@
   CycloneDX), provenance (SLSA) and statements about vulnerabilities (OpenVEX). `referrers.json` lists them.
 
   # Type
-  mkReferrers :: { name, package, version, created, image, sources, vulnerabilities } -> Derivation
+  mkReferrers :: { name, repository, package, version, created, image, sources, vulnerabilities } -> Derivation
 
   # Arguments
   name: of the image, without its architecture
+  repository: where it is pushed to, a variant of an image as a tag
   package: of the flake, which is this image
   image: of mkImage; its layers' trees have an inventory each
   sources: path in the repository -> folder; what decides, beside the locks, what the image is
@@ -15,6 +16,7 @@
 { mkPython }:
 {
   name,
+  repository,
   package,
   version,
   created,
@@ -39,6 +41,7 @@ mkPython {
   ];
   imageName = name;
   inherit
+    repository
     package
     version
     created

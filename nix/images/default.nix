@@ -90,6 +90,7 @@ let
     name: architecture: image:
     builders.mkReferrers {
       inherit name image;
+      repository = if servicesOf ? ${name} then "booksync-api-${servicesOf.${name}}" else name;
       package = packageOf name architecture;
       inherit (release) version created;
       sources = import ./sources.nix (servicesOf.${name} or null);

@@ -31,6 +31,14 @@ def packages_of(document: Json) -> list[Json]:
     return [package for package in document["packages"] if package["SPDXID"].startswith("SPDXRef-Package-")]
 
 
+def test_image_has_the_address_that_it_is_pushed_to(image: Image, spdx: Json) -> None:
+    (described,) = [package for package in spdx["packages"] if package["name"] == image.name]
+    (reference,) = described["externalRefs"]
+    # a variant is a tag of its image's repository
+    repository = image.name.removesuffix("-onnx")
+    assert reference["referenceLocator"].startswith(f"pkg:oci/{repository}@sha256%3A")
+
+
 def test_every_file_of_the_image_is_in_one_package(image: Image, layer_documents: list[bytes]) -> None:
     for descriptor, content in zip(image.layers, layer_documents, strict=True):
         document = json.loads(content)

@@ -13,7 +13,8 @@ from booksync_build.component import Component
 LIBRARY = Component(kind="pypi", name="lib", version="1", purl="pkg:pypi/lib@1", supplier="NOASSERTION")
 LAYER = BomLayer(name="layer", digest=f"sha256:{'1' * 64}", components=[LIBRARY])
 IMAGE = BomImage(
-    name="image",
+    name="image-onnx",
+    repository="image",
     version="1",
     architecture="amd64",
     digest=f"sha256:{'2' * 64}",

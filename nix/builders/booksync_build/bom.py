@@ -43,11 +43,13 @@ class BomLayer:
 class BomImage:
     """One architecture's image.
 
+    :param repository: where it is pushed to: a variant of an image is a tag there
     :param digest: of its manifest
     :param created: RFC 3339 time of the release
     """
 
     name: str
+    repository: str
     version: str
     architecture: str
     digest: str
@@ -58,7 +60,7 @@ class BomImage:
     @property
     def purl(self) -> str:
         """Package URL of type oci."""
-        return f"pkg:oci/{self.name}@{quote(self.digest, safe='')}?arch={self.architecture}"
+        return f"pkg:oci/{self.repository}@{quote(self.digest, safe='')}?arch={self.architecture}"
 
     @property
     def components(self) -> list[Component]:
@@ -73,7 +75,9 @@ class BomImage:
         return found
 
 
-def load_image(image: Path, *, name: str, version: str, created: str, inventories: Sequence[str]) -> BomImage:
+def load_image(
+    image: Path, *, name: str, repository: str, version: str, created: str, inventories: Sequence[str]
+) -> BomImage:
     """Read what a build has made.
 
     :param inventories: where each layer's list of components is, lowest first
@@ -85,6 +89,7 @@ def load_image(image: Path, *, name: str, version: str, created: str, inventorie
         layers.append(BomLayer(name=layer["name"], digest=layer["digest"], components=components))
     return BomImage(
         name=name,
+        repository=repository,
         version=version,
         architecture=summary["platform"]["architecture"],
         digest=summary["manifest"]["digest"],

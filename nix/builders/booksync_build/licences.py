@@ -78,8 +78,8 @@ def parse_debian_copyright(text: str, *, package: str) -> Licence:
     references: dict[str, str] = {}
     for name in sorted(set(re.findall(r"^License:[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE))):
         # a comma before "and" binds looser than "or": such a licence is not taken apart
-        alternatives_of = [name] if ", and " in name and " or " in name else re.split(r",? or ", name)
-        terms = {term: _debian_term(term, package=package) for term in alternatives_of}
+        choices = [name] if ", and " in name and " or " in name else re.split(r",? or ", name)
+        terms = {term: _debian_term(term, package=package) for term in choices}
         alternatives = sorted(set(terms.values()))
         parts.update(alternatives[0].split(" AND ") if len(alternatives) == 1 else [_grouped(alternatives)])
         for term, identifier in terms.items():

@@ -69,6 +69,7 @@ def main() -> None:
     image = load_image(
         Path(attributes["image"]),
         name=attributes["imageName"],
+        repository=attributes["repository"],
         version=attributes["version"],
         created=attributes["created"],
         inventories=attributes["inventories"],
