@@ -93,6 +93,20 @@ async def test_rows_past_sqlalchemy_and_their_errors(database: Database) -> None
     assert await find_process(database) != process
 
 
+@pytest.mark.parametrize(("size", "kept"), [("0", 0), ("100", 1)])
+async def test_statements_are_kept_as_the_address_says(database_url: URL, size: str, kept: int) -> None:
+    # as PgBouncer wants it, which has another connection for each transaction
+    query = {"statement_cache_size": size, "prepared_statement_cache_size": "0"}
+    database = Database(database_url.update_query_dict(query), application="pooled", schema="public", pool_size=1)
+    statement = compile_statement(select(bindparam("number", type_=Integer).label("number")))
+    assert (await database.fetch(statement, 1))[0]["number"] == 1
+    rows = await database.fetch(compile_statement(select(text("count(*) AS kept FROM pg_prepared_statements"))))
+    assert rows[0]["kept"] >= kept if kept else rows[0]["kept"] == 0
+    async with database.connect_alone() as connection:
+        assert await connection.scalar(text("SELECT 1")) == 1
+    await database.close()
+
+
 async def test_answer_that_does_not_come_is_named_and_its_connection_replaced(
     database_url: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:

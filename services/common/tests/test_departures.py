@@ -98,7 +98,9 @@ async def test_a_round_that_fails_is_made_up_for_and_said_once(
     async with following(auth) as url:
         auth.misbehaviour = answer
         auth.deleted.append(await insert_user(url))
-        await asyncio.sleep(0.2)
+        before = auth.rounds
+        # the second of them begins after the first has failed
+        await wait_for(lambda: auth.rounds >= before + 2)
         assert await execute(url, "SELECT count(*) FROM kept") == 1
         auth.misbehaviour = None
         await wait_until_gone(url, auth.deleted[0])

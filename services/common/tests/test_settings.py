@@ -64,6 +64,13 @@ def test_tls_has_two_names(monkeypatch: pytest.MonkeyPatch, given: str, ssl: str
     assert settings.database.query == {"ssl": ssl}
 
 
+def test_cache_of_statements_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, DATABASE_URL=f"{ADDRESS}?statement_cache_size=0&prepared_statement_cache_size=0")
+    assert settings.database is not None
+    with pytest.raises(ConfigurationError, match=r"^DATABASE_URL: .*statement_cache_size, which is no number"):
+        load(monkeypatch, DATABASE_URL=f"{ADDRESS}?statement_cache_size=none")
+
+
 def test_parameter_that_the_driver_would_stumble_over_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match=r"^DATABASE_URL: .*does not know: channel_binding"):
         load(monkeypatch, DATABASE_URL=f"{ADDRESS}?channel_binding=require")

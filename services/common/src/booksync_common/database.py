@@ -118,6 +118,10 @@ class Database:
         :param echo: log each statement, without its values.
         """
         self.url = url
+        # asyncpg's own cache of statements, which PgBouncer does not go with; SQLAlchemy would hand it on as text
+        size = url.query.get("statement_cache_size")
+        self._arguments: dict[str, Any] = {} if size is None else {"statement_cache_size": int(str(size))}
+        self._arguments["timeout"] = CONNECT_TIMEOUT
         self.schema = schema
         self.application = application
         self.engine: AsyncEngine = create_async_engine(
@@ -127,7 +131,7 @@ class Database:
             max_overflow=0,
             pool_timeout=pool_timeout,
             connect_args={
-                "timeout": CONNECT_TIMEOUT,
+                **self._arguments,
                 "command_timeout": COMMAND_TIMEOUT,
                 "server_settings": _server_settings(application, schema, {**TIMEOUTS, **server_settings}),
             },
@@ -152,7 +156,7 @@ class Database:
             self.url,
             poolclass=NullPool,
             connect_args={
-                "timeout": CONNECT_TIMEOUT,
+                **self._arguments,
                 "server_settings": _server_settings(f"{self.application}-migrate", self.schema, NO_TIMEOUTS),
             },
         )

@@ -50,7 +50,9 @@ def parse_environment(value: object) -> object:
 
 
 #: What an address may say after its question mark: what asyncpg and SQLAlchemy's dialect of it understand as text.
-URL_PARAMETERS = frozenset({"host", "port", "ssl", "target_session_attrs", "prepared_statement_cache_size"})
+URL_PARAMETERS = frozenset(
+    {"host", "port", "ssl", "target_session_attrs", "prepared_statement_cache_size", "statement_cache_size"}
+)
 
 
 def parse_database_url(value: SecretStr) -> URL:
@@ -75,6 +77,10 @@ def parse_database_url(value: SecretStr) -> URL:
     if unknown := sorted(query.keys() - URL_PARAMETERS):
         message = f"has parameters that asyncpg does not know: {', '.join(name[:32] for name in unknown)}"
         raise ValueError(message)
+    for name in ("prepared_statement_cache_size", "statement_cache_size"):
+        if not str(query.get(name, "0")).isdecimal():
+            message = f"has {name}, which is no number"
+            raise ValueError(message)
     return url.set(drivername="postgresql+asyncpg", query=query)
 
 

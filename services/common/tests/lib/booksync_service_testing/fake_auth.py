@@ -31,6 +31,8 @@ class FakeAuth:
     deleted: list[UUID] = field(default_factory=list)
     #: the tokens that it was asked about
     questions: list[str] = field(default_factory=list)
+    #: how often deleted profiles were asked for
+    rounds: int = 0
     #: in place of the answer that it would give
     misbehaviour: Response | None = None
     #: Mangacollec's access tokens, by the token of the Auth API
@@ -102,6 +104,7 @@ class FakeAuth:
 
     async def list_deleted(self, _request: Request) -> Response:
         """List the deleted profiles."""
+        self.rounds += 1
         if self.misbehaviour is not None:
             return self.misbehaviour
         now = datetime.now(UTC).isoformat()

@@ -5,10 +5,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import URL
 
 from booksync_service_testing.fake_auth import FakeAuth, run_fake_auth
 from booksync_service_testing.server import execute, load_server, make_database
+
+# a builder may stand still for a moment, and what is red should be red again
+settings.register_profile(
+    "booksync", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("booksync")
 
 #: Of variables that a service reads; not BOOKSYNC_MODELS, where the image has its model.
 NAMES = frozenset(
