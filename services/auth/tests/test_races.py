@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from booksync_api_auth.repositories.users import _CENSUS_LOCK
 from booksync_auth_testing.household import PASSWORD, V1, Household, live_in, problem
 from booksync_auth_testing.mangacollec import Account, run_mangacollec
 from booksync_service_testing.server import execute
@@ -122,6 +123,64 @@ async def test_sign_in_at_mangacollec_is_to_the_profile_as_it_is_then(
         assert problem(await asking) == expected
 
 
+async def test_account_that_signs_in_twice_at_once_has_one_profile(empty_url: URL) -> None:
+    async with run_mangacollec() as site, live_in(empty_url, registration="open", **site.settings) as house:
+        await house.add("Ana")
+        account = site.add("lea@example.org", PASSWORD)
+        answers = await race(empty_url, *(log_in(house, account) for _ in range(3)))
+        assert [answer.status_code for answer in answers] == [200, 200, 200]
+        assert len({answer.json()["user"]["id"] for answer in answers}) == 1
+
+
+async def test_accounts_of_one_name_that_sign_in_at_once_have_two(empty_url: URL) -> None:
+    async with run_mangacollec() as site, live_in(empty_url, registration="open", **site.settings) as house:
+        await house.add("Ana")
+        accounts = [site.add(f"{number}@example.org", PASSWORD, username="Léa") for number in range(3)]
+        answers = await race(empty_url, *(log_in(house, account) for account in accounts))
+        assert [answer.status_code for answer in answers] == [200, 200, 200]
+        assert {answer.json()["user"]["username"] for answer in answers} == {"Léa", "Léa 2", "Léa 3"}
+
+
+async def test_sign_in_that_waits_for_its_profile_holds_up_no_other(house: Household) -> None:
+    ana = await house.add("Ana")
+    await house.add("Bo", by=ana)
+    body = {"username": "Ana", "password": PASSWORD}
+    async with hold(house.url, f"SELECT FROM auth.users WHERE id = '{ana.id}' FOR UPDATE"):
+        asking = asyncio.create_task(house.client.post(f"{V1}/auth/login", json=body))
+        await wait_until_stuck(house.url, asking)
+        async with asyncio.timeout(PATIENCE):
+            await house.log_in("Bo")
+        assert not asking.done()
+    assert (await asking).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "code"),
+    [
+        ("POST", f"{V1}/users", {"username": "Cy", "password": PASSWORD, "role": "admin"}, "registration_closed"),
+        ("DELETE", f"{V1}/users/{{id}}", {"password": PASSWORD}, "forbidden"),
+        ("PUT", f"{V1}/users/{{id}}/password", {"new_password": "another password"}, "forbidden"),
+        ("PATCH", f"{V1}/users/{{id}}", {"role": "admin"}, "forbidden"),
+    ],
+)
+async def test_administrator_who_is_none_any_more_changes_nothing(
+    house: Household, method: str, path: str, body: dict[str, object], code: str
+) -> None:
+    ana = await house.add("Ana")
+    bo = await house.add("Bo", by=ana, role="admin")
+    cleo = await house.add("Cleo", by=ana)
+    async with hold(house.url, f"SELECT pg_advisory_xact_lock({_CENSUS_LOCK})"):
+        asking = asyncio.create_task(
+            house.client.request(method, path.format(id=cleo.id), json=body, headers=bo.headers)
+        )
+        await wait_until_stuck(house.url, asking)
+        await house.query(f"UPDATE auth.users SET role = 'user' WHERE id = '{bo.id}'")
+    assert problem(await asking) == (403, code)
+    assert await house.query("SELECT string_agg(username || role, ' ' ORDER BY username) FROM auth.users") == (
+        "Anaadmin Bouser Cleouser"
+    )
+
+
 async def test_open_registration_makes_one_administrator(empty_url: URL) -> None:
     async with live_in(empty_url, registration="open") as house:
         answers = await asyncio.gather(*(create(house, number) for number in range(8)))
@@ -171,7 +230,7 @@ async def test_name_has_one_owner(house: Household) -> None:
     [
         ("POST", "/users"),
         ("PATCH", "/users/{id}"),
-        ("DELETE", "/users/{id}"),
+        ("DELETE", f"{V1}/users/{{id}}"),
         ("POST", f"{V1}/auth/login"),
         ("POST", f"{V1}/api-keys"),
     ],

@@ -90,6 +90,26 @@ async def test_unknown_name_costs_as_much_as_a_wrong_password(
         assert costs == [2**rounds, 2**rounds]
 
 
+async def test_hash_that_is_stronger_than_today_s_stays_and_tells_no_name(
+    empty_url: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with live_in(empty_url, bcrypt_rounds=6) as house:
+        ana = await house.add("Ana")
+    async with live_in(empty_url, bcrypt_rounds=4) as house:
+        await house.add("Bo", by=ana)
+        hashpw = Mock(wraps=bcrypt.hashpw)
+        monkeypatch.setattr(bcrypt, "hashpw", hashpw)
+        costs = []
+        for name in ("Ana", "Bo", "Nobody"):
+            hashpw.reset_mock()
+            await house.client.post(f"{V1}/auth/login", json={"username": name, "password": "not the password"})
+            costs.append(sum(2 ** int(call.args[1].split(b"$")[2]) for call in hashpw.call_args_list))
+        assert costs == [2**6] * 3
+        await house.log_in("Ana")
+        hashes = "SELECT string_agg(left(password_hash, 7), ' ' ORDER BY username) FROM auth.users"
+        assert await house.query(hashes) == "$2b$06$ $2b$04$"
+
+
 async def test_two_who_sign_in_while_the_hash_is_made_stronger_are_both_let_in(empty_url: URL) -> None:
     async with live_in(empty_url) as house:
         await house.add("Ana")

@@ -132,6 +132,7 @@ async def test_api_keys_are_the_administrators(house: Household) -> None:
         ({"name": "", "scopes": ["data:write"]}, (422, "validation_failed")),
         ({"name": "a\0b", "scopes": ["data:write"]}, (422, "validation_failed")),
         ({"name": "x", "scopes": ["data:write"], "expires_at": "2100-01-01T00:00:00"}, (422, "validation_failed")),
+        ({"name": "x", "scopes": ["data:write"], "expires_at": "2026-01-01T00:00:00Z"}, (422, "validation_failed")),
     ],
 )
 async def test_api_key_that_cannot_be(house: Household, body: dict[str, object], expected: tuple[int, str]) -> None:

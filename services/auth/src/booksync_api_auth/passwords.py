@@ -79,15 +79,17 @@ class Hashing:
         """Hash a password, which must have passed `password_rules`."""
         return await self._run(lambda: str(self._context.hash(password)))
 
-    async def verify(self, password: str, stored: str | None) -> Verdict:
+    async def verify(self, password: str, stored: str | None, *, strongest: int = 0) -> Verdict:
         """Compare a password with a hash; with none, the same work is done for nothing, so that nobody learns which.
 
         One that bcrypt would cut off or not take is wrong, as it has hashed none of those.
-        """
-        return await self._run(lambda: self._verify(password, stored))
 
-    def _verify(self, password: str, stored: str | None) -> Verdict:
-        rounds = [self._rounds]
+        :param strongest: the most rounds of any hash that is stored; with more than today's, each takes so many.
+        """
+        return await self._run(lambda: self._verify(password, stored, max(self._rounds, strongest)))
+
+    def _verify(self, password: str, stored: str | None, most: int) -> Verdict:
+        rounds = [most]
         if stored is not None and is_hashable(password):
             try:
                 verdict = Verdict(*self._context.verify_and_update(password, stored))
@@ -96,8 +98,8 @@ class Hashing:
             else:
                 if verdict.is_right:
                     return verdict
-                # one round more is twice the work, so that these and the one above make today's
-                rounds = list(range(read_rounds(stored), self._rounds))
+                # one round more is twice the work, so that these and the one above make the most
+                rounds = list(range(read_rounds(stored), most))
         for number in rounds:
             self._context.verify("", make_nobodys_hash(number))
         return Verdict(is_right=False)
@@ -115,7 +117,9 @@ class Passwords(Part):
         threads = max(1, min(MAX_THREADS, len(os.sched_getaffinity(0)) - 1))
         self._context = CryptContext(
             schemes=["bcrypt"],
-            bcrypt__rounds=settings.bcrypt_rounds,
+            bcrypt__default_rounds=settings.bcrypt_rounds,
+            # no most, which `bcrypt__rounds` would set, too: a hash that is stronger than today's stays
+            bcrypt__min_rounds=settings.bcrypt_rounds,
             bcrypt__truncate_error=True,
         )
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="bcrypt", initializer=give_way)

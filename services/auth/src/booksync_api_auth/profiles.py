@@ -54,7 +54,7 @@ class Profiles:
         if _RESERVED & changed.keys():
             _require_admin(caller)
         async with self._database.session() as session:
-            current = await _lock(session, user_id)
+            current = await _lock(session, user_id, caller=caller, needs_admin=bool(_RESERVED & changed.keys()))
             if current.is_admin and current.is_active and (changed.get("role") == "user" or "is_active" in changed):
                 await _refuse_last_admin(session, user_id)
             if not changed:
@@ -73,7 +73,7 @@ class Profiles:
         user = await self.find(user_id, caller=caller)
         await self._confirmation.confirm(caller.user, password, origin=origin)
         async with self._database.session() as session:
-            current = await _lock(session, user.id)
+            current = await _lock(session, user.id, caller=caller)
             if await Users(session).count() == 1:
                 raise ProblemError(409, "last_profile", "The last profile cannot be deleted.")
             if current.is_admin:
@@ -95,7 +95,7 @@ class Profiles:
         with self._passwords.admit() as hashing:
             password_hash = await hashing.hash(new)
         async with self._database.session() as session:
-            current = await _lock(session, user.id)
+            current = await _lock(session, user.id, caller=caller)
             if is_own and current.password_changed_at != user.password_changed_at:
                 raise ProblemError(409, "conflict", "The password was changed at the same time.")
             await Users(session).set_password(user.id, password_hash)
@@ -104,12 +104,14 @@ class Profiles:
             await Events(session).add("password_changed", user_id=user.id, origin=origin)
 
 
-async def _lock(session: AsyncSession, user_id: UUID) -> User:
-    """Find a profile again, when nobody else changes who there is."""
+async def _lock(session: AsyncSession, user_id: UUID, *, caller: Identity, needs_admin: bool = False) -> User:
+    """Find a profile again, when nobody else changes who there is, and look again whether the caller may change it."""
     await Users(session).lock_census()
     user = await Users(session).lock(user_id)
     if user is None:
         raise user_not_found()
+    if (needs_admin or user_id != caller.user.id) and not await Users(session).is_admin(caller.user.id):
+        raise forbidden()
     return user
 
 

@@ -83,6 +83,10 @@ class Registration:
             with self._passwords.admit() as hashing:
                 password_hash = await hashing.hash(new.password)
         async with self._database.session() as session:
+            if rule == "admin" and caller is not None:
+                await Users(session).lock_census()
+                if not await Users(session).is_admin(caller.user.id):
+                    raise registration_closed()  # not any more
             return await self.add(
                 session, new, rule=rule, password_hash=password_hash, signed_in=signed_in, origin=origin
             )

@@ -41,7 +41,8 @@ class SignIn:
             async with self._database.session() as session:
                 await RateLimits(session).take(account, origin.address)
                 user = await Users(session).find_by_name(name)
-            verdict = await hashing.verify(password, user.password_hash if user else None)
+                strongest = await Users(session).find_most_rounds()
+            verdict = await hashing.verify(password, user.password_hash if user else None, strongest=strongest)
         if user is None or not verdict.is_right:
             await self._note_failure(user, origin)
             raise invalid_credentials()
@@ -61,8 +62,9 @@ class SignIn:
     ) -> Issued | ProblemError:
         """Begin a session, unless the profile is turned off or has become another while bcrypt worked."""
         async with self._database.session() as session:
-            await RateLimits(session).give_back(account, origin.address)
+            # first the profile, for which one may have to wait: all of a house have one address
             current = await Users(session).lock(user.id)
+            await RateLimits(session).give_back(account, origin.address)
             if current is None or current.password_changed_at != user.password_changed_at:
                 return invalid_credentials()
             await Events(session).add("login", user_id=user.id, origin=origin, success=current.is_active)

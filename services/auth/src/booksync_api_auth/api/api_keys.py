@@ -1,11 +1,11 @@
 """Keys of programs, for administrators."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.config import JsonDict
 
 from booksync_api_auth.api import ROOT
@@ -44,6 +44,14 @@ class NewKeyBody(BaseModel):
     name: KeyName
     scopes: Annotated[set[Scope], Field(min_length=1)]
     expires_at: Instant | None = None
+
+    @field_validator("expires_at")
+    @classmethod
+    def _is_to_come(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value <= datetime.now(UTC):
+            message = "is not in the future"
+            raise ValueError(message)
+        return value
 
 
 class KeyAnswer(BaseModel):

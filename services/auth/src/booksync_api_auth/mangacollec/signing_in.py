@@ -44,6 +44,10 @@ class MangacollecSignIn:
         async with self._database.session() as session:
             user = await Users(session).lock_by_mangacollec(signed_in.account.id)
             if user is None:
+                # another request may make it at this moment
+                await Users(session).lock_census()
+                user = await Users(session).lock_by_mangacollec(signed_in.account.id)
+            if user is None:
                 user = await self._register(session, signed_in, rule=rule, origin=origin)
             elif user.is_active:
                 await self._links.store(session, user.id, signed_in)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import Integer, RowMapping, Select, cast, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
@@ -77,6 +77,16 @@ class Users:
         """Return all profiles, the oldest first."""
         rows = await self._session.execute(select(*COLUMNS).order_by(USERS.c.created_at, USERS.c.id))
         return [parse_user(row) for row in rows.mappings()]
+
+    async def is_admin(self, user_id: UUID) -> bool:
+        """Tell whether a profile may manage the others now; nobody changes that who waits for `lock_census`."""
+        where = (USERS.c.id == user_id, USERS.c.role == "admin", USERS.c.is_active)
+        return bool(await self._session.scalar(select(exists().where(*where))))
+
+    async def find_most_rounds(self) -> int:
+        """Return the most rounds of bcrypt of any password; 0 where there is none."""
+        rounds = cast(func.substring(USERS.c.password_hash, r"^\$2[aby]\$(\d\d)\$"), Integer)
+        return await self._session.scalar(select(func.max(rounds))) or 0
 
     async def find(self, user_id: UUID) -> User | None:
         """Find a profile by its id."""
