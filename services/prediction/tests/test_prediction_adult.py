@@ -135,14 +135,13 @@ async def predict(house: House, headers: dict[str, str], pile: list[UUID], **bod
     return found
 
 
-async def test_what_was_read_is_not_named_to_those_who_may_not_see_it(work: Work) -> None:
+@pytest.mark.parametrize("adult", [False, True])
+async def test_reason_names_nothing_for_adults_as_others_may_read_it_later(work: Work, *, adult: bool) -> None:
     await work.fill()
     pile = [await work.house.put("volume", title="Les Marins", series_id=str(work.harmless), number=1, **SEA)]
-    read = [str(work.volume)]
-    shown = await predict(work.house, work.house.sign_in(certify_adult=True), pile, read=read)
-    assert "Proche de « Interdite »" in shown["reasoning"]
-    hidden = await predict(work.house, work.house.sign_in(), pile, read=read)
-    assert "Interdite" not in hidden["reasoning"]
+    await work.put_series(adult=adult)
+    made = await predict(work.house, work.house.sign_in(certify_adult=True), pile, read=[str(work.volume)])
+    assert ("Proche de « Interdite »" in made["reasoning"]) is not adult
 
 
 async def test_what_is_for_adults_is_unknown_like_what_is_not_there(work: Work) -> None:
@@ -190,6 +189,24 @@ async def test_history_leaves_out_what_only_another_models_rows_say_is_for_adult
         assert (await work.house.client.get(address, headers=user)).json()["items"] == []
     finally:
         await execute(work.house.url, "DELETE FROM prediction.embeddings")
+
+
+async def test_export_keeps_what_turns_out_to_be_for_adults_without_its_name(work: Work) -> None:
+    await work.fill()
+    await work.put_series(adult=False)
+    user = work.house.sign_in()
+    await predict(work.house, user, [work.volume])
+
+    async def export() -> dict[str, Any]:
+        (entry,) = (await work.house.client.get("/api/v1/me/export", headers=user)).json()["recommendations"]
+        kept: dict[str, Any] = entry
+        return kept
+
+    before = await export()
+    assert before["title"]
+    assert before["reasoning"]
+    await work.put_series()
+    assert await export() == {**before, "title": None, "reasoning": None}
 
 
 async def test_feedback_shows_nothing_that_the_history_leaves_out(work: Work) -> None:

@@ -55,6 +55,32 @@ async def test_next_volume_of_the_collection_is_suggested() -> None:
         assert answer["notices"] == ["not_embedded"]
 
 
+async def ask_as_four(house: House, site: FakeMangacollec, collection: FakeCollection) -> list[int]:
+    """Let four profiles, each with a link of its own, ask at once, and return the statuses."""
+    users = []
+    for number in range(4):
+        users.append(house.sign_in())
+        site.collections[f"access {number}"] = collection
+        house.auth.mangacollec[users[-1]["Authorization"].removeprefix("Bearer ")] = f"access {number}"
+    site.seconds = 0.05
+    answers = await asyncio.gather(*(house.client.post("/predict", json={}, headers=user) for user in users))
+    return [answer.status_code for answer in answers]
+
+
+async def test_site_is_asked_for_one_collection_at_a_time() -> None:
+    async with linked() as (house, site, _user, collection):
+        collection.add_series("Les Farceurs", volumes=2)
+        assert await ask_as_four(house, site, collection) == [200] * 4
+        assert (site.questions, site.most_at_once) == (4, 1)
+
+
+async def test_who_waits_for_a_turn_leaves_alone_a_site_that_asked_for_it() -> None:
+    async with linked() as (house, site, _user, collection):
+        site.misbehaviour = Response(status_code=429, headers={"Retry-After": "60"})
+        assert await ask_as_four(house, site, collection) == [502] * 4
+        assert site.questions == 1
+
+
 async def test_what_the_collection_names_is_embedded_in_the_background() -> None:
     async with linked() as (house, _site, user, collection):
         funny = collection.add_series("Les Farceurs", "Comédie", volumes=4, read=2)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -263,6 +264,10 @@ async def test_history_is_newest_first_in_pages_and_private(shelf: Shelf) -> Non
         cursor = f"&cursor={answer.json()['next_cursor']}"
     assert [item["id"] for item in seen] == [item["prediction_id"] for item in reversed(made)]
     assert [item["is_read"] for item in seen] == [False] * 4 + [True]
+    assert [item["volume_id"] for item in seen] == [item["suggested_volume_id"] for item in reversed(made)]
+    times = [datetime.fromisoformat(item["created_at"]) for item in seen]
+    assert times == sorted(times, reverse=True)
+    assert all(abs(datetime.now(UTC) - time) < timedelta(minutes=5) for time in times)
     other = await shelf.house.client.get(f"{V1}/predictions/{user_id}", headers=shelf.house.sign_in())
     assert (other.status_code, other.json()["code"]) == (403, "forbidden")
     assert len((await shelf.house.client.get(f"{V1}/predictions/{user_id}", headers=admin)).json()["items"]) == 5

@@ -10,6 +10,7 @@ from sqlalchemy.engine import URL
 
 from booksync_api_prediction import vectors
 from booksync_api_prediction.encoder import DeviceMissingError, Encoder, ModelMissingError
+from booksync_api_prediction.index import NAME as INDEX
 from booksync_api_prediction.model import Load, Model
 from booksync_api_prediction.service import SERVICE
 from booksync_api_prediction.settings import PredictionSettings
@@ -206,12 +207,18 @@ async def test_column_of_another_dimension_is_refused_with_the_command_that_help
         dimension = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attname = 'embedding'"
         insert = (
             "INSERT INTO prediction.embeddings"
-            " (kind, item_id, model, embedding, content_hash, text_version, embedded_at)"
-            " VALUES ('volume', gen_random_uuid(), 'm', '{}', 'x', 1, now())"
+            " (kind, item_id, model, embedding, content_hash, text_version, embedded_at, title, adult)"
+            " VALUES ('volume', md5('one')::uuid, '{}', '{}', 'x', 1, now(), '{}', true)"
         )
+        known = "SELECT array_agg(concat_ws(' ', title, adult, model)) FROM prediction.embeddings"
+
         async with serve(make_service(), small):
             assert await execute(url, dimension) == "vector(3)"
-            await execute(url, insert.format([1, 0, 0]))
+            await execute(url, insert.format("old", [1, 0, 0], "An older title"))
+            await execute(url, insert.format("m", [1, 0, 0], "A title"))
+            await execute(
+                url, f"CREATE INDEX {INDEX} ON prediction.embeddings USING hnsw (embedding vector_cosine_ops)"
+            )
         async with serve(make_service(), large, wait=False) as serving:
             await wait_for(serving.fatal.is_set)
         (line,) = (record.getMessage() for record in caplog.records if record.levelname == "CRITICAL")
@@ -225,11 +232,20 @@ async def test_column_of_another_dimension_is_refused_with_the_command_that_help
             "recreate-embeddings",
             DATABASE_URL=render(url),
             VECTOR_DIMENSION="4",
+            EMBEDDING_MODEL="other",
         )
         assert result.returncode == 0, result.stderr
         assert await execute(url, dimension) == "vector(4)"
+        assert await execute(url, known) == ["A title t none"]
+        # of vectors that are all one, it would take minutes for nothing
+        assert await execute(url, f"SELECT to_regclass('prediction.{INDEX}')") is None
+
+        async def is_done() -> bool:
+            return bool(await execute(url, "SELECT bool_and(status = 'done') FROM prediction.jobs"))
+
         async with serve(make_service(), large):
-            await execute(url, insert.format([1, 0, 0, 0]))
+            await wait_for(is_done)
+        assert await execute(url, known) == ["A title t other"]
 
 
 async def test_extension_that_may_not_be_made_is_one_line() -> None:

@@ -49,7 +49,7 @@ class Export(BaseModel):
 @ROUTER.get("/export", summary="Everything that is kept of you here")
 async def export_me(user: User, reader: Reader) -> Export:
     """Show it."""
-    rows = await history.export(reader, user.user_id)
+    rows = await history.export(reader, user.user_id, adult=user.certify_adult)
     return Export(
         user_id=user.user_id,
         exported_at=datetime.now(UTC),

@@ -89,6 +89,6 @@ SERVICE = Service(
     server_settings=SEARCH,
     migration_options=make_migration_options,
     commands={
-        RECREATE: Command("empty the table of vectors and give its column VECTOR_DIMENSION", recreate_column),
+        RECREATE: Command("give the column of vectors VECTOR_DIMENSION, and embed the library again", recreate_column),
     },
 )

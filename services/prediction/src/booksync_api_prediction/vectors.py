@@ -2,11 +2,13 @@
 
 import logging
 
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from booksync_api_prediction.index import NAME as INDEX
 from booksync_api_prediction.settings import PredictionSettings
+from booksync_api_prediction.tables import JOBS
 from booksync_common.database import Database
 from booksync_common.failures import ConfigurationError, FatalError
 from booksync_common.migrations import INIT_SCRIPT, is_permission_denied
@@ -26,6 +28,13 @@ _DIMENSION = text("""
     SELECT atttypmod FROM pg_attribute
     WHERE attrelid = to_regclass('prediction.embeddings') AND attname = 'embedding' AND NOT attisdropped
 """)
+
+# what is known of an item is what was written of it last, whichever model's vector it has
+_DELETE_OLDER = """
+    DELETE FROM prediction.embeddings AS older USING prediction.embeddings AS newer
+    WHERE (newer.kind, newer.item_id) = (older.kind, older.item_id)
+      AND (newer.updated_at, newer.id) > (older.updated_at, older.id)
+"""
 
 
 async def create_extension(connection: AsyncConnection) -> None:
@@ -63,23 +72,29 @@ async def verify_column(connection: AsyncConnection, settings: PredictionSetting
     if dimension is not None and dimension != settings.vector_dimension:
         message = (
             f"VECTOR_DIMENSION is {settings.vector_dimension}, which is model {settings.embedding_model}'s, and column"
-            f" {COLUMN} is vector({dimension}): `booksync-api-prediction {RECREATE}` empties the table and makes"
-            " the column anew; the library has to be embedded again after that"
+            f" {COLUMN} is vector({dimension}): `booksync-api-prediction {RECREATE}` makes the column anew, and a job"
+            " that embeds the library again"
         )
         raise ConfigurationError(message)
 
 
 async def recreate_column(settings: PredictionSettings, database: Database) -> None:
-    """Empty the table and give the column the dimension of the settings."""
+    """Give the column the dimension of the settings, and queue what embeds all that is in the table."""
+    dimension = settings.vector_dimension
+    # no zero vector, and of a model that nobody searches by, which a reindex takes for an older one
+    placeholder = f"[{','.join(['1', *['0'] * (dimension - 1)])}]"
     async with database.connect_alone() as connection:
-        await connection.execute(text("TRUNCATE prediction.embeddings"))
-        await connection.execute(
-            text(
-                "ALTER TABLE prediction.embeddings ALTER COLUMN embedding"
-                f" TYPE vector({settings.vector_dimension:d}) USING NULL::vector"
-            )
-        )
-        # a new type comes with its own storage
-        await connection.execute(text("ALTER TABLE prediction.embeddings ALTER COLUMN embedding SET STORAGE MAIN"))
+        for statement in (
+            f"DROP INDEX IF EXISTS prediction.{INDEX}",
+            _DELETE_OLDER,
+            "UPDATE prediction.embeddings SET model = 'none'",
+            "ALTER TABLE prediction.embeddings ALTER COLUMN embedding"
+            f" TYPE vector({dimension:d}) USING '{placeholder}'::vector",
+            # a new type comes with its own storage
+            "ALTER TABLE prediction.embeddings ALTER COLUMN embedding SET STORAGE MAIN",
+        ):
+            await connection.execute(text(statement))
+        request = {"model": settings.model_name, "prune": True}
+        await connection.execute(insert(JOBS).values(kind="reindex", request=request))
         await connection.commit()
-    logger.warning("%s is vector(%d) now, and empty: embed the library again", COLUMN, settings.vector_dimension)
+    logger.warning("%s is vector(%d) now; a job embeds the library again when the service runs", COLUMN, dimension)

@@ -1,7 +1,7 @@
 """Fetch a user's collection from Mangacollec, with a token that the Auth API hands out, and keep it for some minutes.
 
-Mangacollec is somebody else's, and slow: one request a user at a time, an answer is used again while it is fresh, and
-longer than that while no new one can be had; after a failure nobody asks for a while.
+Mangacollec is somebody else's, and slow: one request at a time, an answer is used again while it is fresh, and longer
+than that while no new one can be had; after a failure nobody asks for a while.
 """
 
 import asyncio
@@ -73,6 +73,7 @@ class Collections(Part):
         self._client: httpx.AsyncClient | None = None
         self._known: OrderedDict[UUID, _Known] = OrderedDict()
         self._fetches: dict[UUID, asyncio.Task[Collection | None]] = {}
+        self._turn = asyncio.Lock()
         self._rests_until = 0.0  # s, monotonic
         self._status = 502  # of its last failure
 
@@ -122,12 +123,14 @@ class Collections(Part):
         return fetch
 
     async def _renew(self, user_id: UUID, token: str) -> Collection | None:
-        asked = time.monotonic()
         try:
-            if asked < self._rests_until:
-                raise _unavailable(self._status)
-            async with asyncio.timeout(DEADLINE):
-                collection = await self._fetch(token)
+            async with self._turn:
+                asked = time.monotonic()
+                # also of who was before in the line
+                if asked < self._rests_until:
+                    raise _unavailable(self._status)
+                async with asyncio.timeout(DEADLINE):
+                    collection = await self._fetch(token)
         except TimeoutError as error:
             raise self._rest(504) from error
         finally:

@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from booksync_api_prediction.embeddings.repository import is_for
 from booksync_api_prediction.lists import any_of
 from booksync_api_prediction.similarity.repository import FACTS
 from booksync_api_prediction.tables import EMBEDDINGS
@@ -95,6 +96,12 @@ async def find_closest(
         .where(candidate.c.id == any_of(rows))
     )
     return {row_id: (found, cosine) for row_id, found, cosine in await session.execute(statement)}
+
+
+async def find_harmless(session: AsyncSession, rows: Sequence[UUID]) -> set[UUID]:
+    """Return those of rows that everybody may see."""
+    statement = select(EMBEDDINGS.c.id).where(EMBEDDINGS.c.id == any_of(rows), is_for(adult=False))
+    return set(await session.scalars(statement))
 
 
 def _read_series(rows: Sequence[UUID]) -> CTE:

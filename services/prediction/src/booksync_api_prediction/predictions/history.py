@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     RowMapping,
     and_,
+    case,
     delete,
     exists,
     func,
@@ -112,10 +113,18 @@ async def give_feedback(
     return (await session.execute(statement)).mappings().first()
 
 
-async def export(connection: AsyncConnection, user_id: UUID) -> Sequence[RowMapping]:
-    """Return all that is kept of a user."""
+async def export(connection: AsyncConnection, user_id: UUID, *, adult: bool) -> Sequence[RowMapping]:
+    """Return all that is kept of a user.
+
+    :param adult: whether what is for adults may be named.
+    """
+    named = ("title", "reasoning")
+    shown = [
+        column if adult or column.name not in named else case((~_is_adult(), column)).label(column.name)
+        for column in RECOMMENDATIONS.columns
+    ]
     statement = (
-        select(RECOMMENDATIONS)
+        select(*shown)
         .where(RECOMMENDATIONS.c.user_id == user_id)
         .order_by(RECOMMENDATIONS.c.created_at, RECOMMENDATIONS.c.id)
     )

@@ -74,11 +74,16 @@ class FakeMangacollec:
     questions: int = 0
     misbehaviour: Response | None = None
     seconds: float = 0  # an answer
+    at_once: int = 0
+    most_at_once: int = 0
 
     async def get_collection(self, request: Request) -> Response:
         """Answer as the site does."""
         self.questions += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(self.seconds)
+        self.at_once -= 1
         if self.misbehaviour is not None:
             return self.misbehaviour
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
