@@ -146,8 +146,8 @@ saved_keys=
 if [[ $keys == yes ]]; then
     saved_keys=$(read_keys)
     [[ $saved_keys == *JWT_SECRET_KEY=* ]] ||
-        fail "JWT_SECRET_KEY is neither in $auth_container (AUTH_CONTAINER) nor in the environment or secrets/: without it nobody" \
-            "can read the links to Mangacollec in this backup. Set it, or leave it out on purpose with --no-keys."
+        fail "JWT_SECRET_KEY is neither in $auth_container (AUTH_CONTAINER) nor in the environment or secrets/. Start the Auth API," \
+            "or set JWT_SECRET_KEY and CREDENTIALS_KEY: without them nobody can read the links to Mangacollec. Without keys: --no-keys"
 fi
 find_database
 
@@ -191,7 +191,7 @@ if [[ $keys == yes ]]; then
     names=$(sed 's/=.*//' "$name.keys")
     say "$name.keys has the keys of the Auth API, ${names//$'\n'/ and }: keep it with the backup, and away from other eyes"
 else
-    say "the keys of the Auth API are not saved: without JWT_SECRET_KEY the links to Mangacollec in this backup are lost"
+    say "the keys of the Auth API are not saved: without CREDENTIALS_KEY, or JWT_SECRET_KEY where that is not set, the links to Mangacollec are lost"
 fi
 mv "$partial" "$name.dump"
 named=

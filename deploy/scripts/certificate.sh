@@ -1,11 +1,11 @@
 #!/bin/bash
-# Make a certificate for nginx, signed by itself: for a home network whose names no authority knows.
+# Make a self-signed certificate for nginx: for a home network, whose names no public CA certifies.
 #
-#     certificate.sh NAME...       host names and addresses, e.g. booksync.home 192.168.1.10
+#     certificate.sh NAME...       host names and IP addresses, e.g. booksync.home 192.168.1.10
 #
 # Makes nginx/tls/key.pem and nginx/tls/certificate.pem in the folder above this script, good for 825 days, the most that
 # phones accept. What is there is never overwritten: to renew it, remove both files, run this, and restart nginx. A
-# certificate of an authority goes to the same two files, readable by uid 65532.
+# certificate of a CA goes into the same two files, readable by uid 65532.
 set -Eeuo pipefail
 umask 077
 
@@ -25,12 +25,12 @@ for name; do
     elif [[ $name =~ ^[A-Za-z0-9*]([A-Za-z0-9.-]*[A-Za-z0-9])?$ ]]; then
         names+=,DNS:$name
     else
-        fail "$name is neither a host name nor an address"
+        fail "$name is neither a host name nor an IP address"
     fi
 done
 
 folder=${BASH_SOURCE[0]%/*}/../nginx/tls
-[[ ! -e $folder/key.pem && ! -e $folder/certificate.pem ]] || fail "$folder has a certificate already: remove it first"
+[[ ! -e $folder/key.pem && ! -e $folder/certificate.pem ]] || fail "$folder has a certificate already: remove its key.pem and certificate.pem first"
 [[ $(id -u) == 0 ]] || fail "run it as root: the key belongs to the user of the container"
 install -d -m 755 "$folder"
 partial=$(mktemp -d "$folder/.partial-XXXXXX")
@@ -42,4 +42,4 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 
 chmod 644 "$partial/certificate.pem"
 chown "$BOOKSYNC:$BOOKSYNC" "$partial/key.pem" "$partial/certificate.pem"
 mv "$partial/key.pem" "$partial/certificate.pem" "$folder/"
-say "made $folder/certificate.pem for $*"
+say "made $folder/certificate.pem for $*; an nginx that runs has to be restarted"

@@ -17,8 +17,8 @@
 #     --recreate          make every container anew, as for a secret that has changed
 #     HEALTHY_SECONDS     how long they may take (300)
 #
-# Exit status: 0 the new images are in service, 1 they are not and what ran before is (the last line says whether nginx runs),
-# 3 nor is that.
+# Exit status: 0 the new images are in service; 1, or 129, 130 and 143 when interrupted: what ran before is (the last line says
+# whether nginx runs); 3: nor is that.
 set -Eeuo pipefail
 here=${BASH_SOURCE[0]%/*}
 . "$here/container.sh"
@@ -62,13 +62,13 @@ if ((${#wanted[@]} == 0)); then
 fi
 
 take_lock
-[[ -r $env_file ]] || fail "$env_file is not there: install.sh, or copy .env.example"
-[[ -s $directory/secrets/jwt_secret_key ]] || fail "$directory/secrets is not filled: run secrets.sh"
+[[ -r $env_file ]] || fail "$env_file cannot be read: run this as root; where there is none, install.sh makes it"
+[[ -s $directory/secrets/jwt_secret_key ]] || fail "$directory/secrets/jwt_secret_key cannot be read or is empty: run this as root, or secrets.sh first"
 compose config --quiet || fail "the compose file or .env is wrong, see above; nothing was changed"
 
 changes=()
 for service in "${!wanted[@]}"; do
-    image=$(pin "${wanted[$service]}") || fail "${wanted[$service]} cannot be had, see above; nothing was changed"
+    image=$(pin "${wanted[$service]}") || fail "${wanted[$service]} cannot be had here or from a registry, see above; nothing was changed"
     changes+=("${VARIABLES[$service]}=$image")
     say "$service: $image"
 done
@@ -83,7 +83,7 @@ if [[ $backup == yes && $is_running != true ]] && "$engine" volume inspect "$VOL
         "($here/compose.sh up --detach --wait postgres), or leave the backup out with --no-backup"
 elif [[ $backup == yes && $is_running == true ]]; then
     JWT_SECRET_KEY_FILE=$directory/secrets/jwt_secret_key CREDENTIALS_KEY_FILE=$directory/secrets/credentials_key \
-        "$here/backup.sh" "$directory/backups" >&2 || fail "there is no backup, see above; nothing was changed (--no-backup)"
+        "$here/backup.sh" "$directory/backups" >&2 || fail "the backup failed, see above; nothing was changed. To deploy without one: --no-backup"
 fi
 
 change_to "$services" "${changes[@]}"

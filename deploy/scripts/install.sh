@@ -30,7 +30,7 @@ replaced=()
 keep() {
     # what an operator has edited may be in an older one
     mv --backup=numbered --no-target-directory "$1" "$1.old"
-    say "$1 was another one: it is kept as ${1##*/}.old"
+    say "$1 differed from the new one: it is kept as ${1##*/}.old"
     replaced+=("$1")
 }
 

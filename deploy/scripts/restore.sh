@@ -41,15 +41,15 @@ SQL
 check_digest() {
     local expected sum
     if [[ ! -r $file.sha256 ]]; then
-        say "$file.sha256 is not there: whether $file is as it was made cannot be told"
+        say "$file.sha256 is missing: $file cannot be checked for damage"
         return
     fi
     read -r expected _ <"$file.sha256" || true
     [[ -n $expected ]] ||
-        fail "$file.sha256 is empty: whether $file is as it was made cannot be told. Remove $file.sha256 to restore it" \
-            "all the same"
+        fail "$file.sha256 is empty: $file cannot be checked for damage. To restore it unchecked, remove" \
+            "$file.sha256"
     sum=$(sha256sum <"$file")
-    [[ $expected == "${sum%% *}" ]] || fail "$file is not what it was when it was made: its SHA-256 differs"
+    [[ $expected == "${sum%% *}" ]] || fail "$file was damaged or changed: its SHA-256 differs from $file.sha256. Take another backup"
 }
 
 confirm() {
@@ -57,7 +57,7 @@ confirm() {
     printf 'Database %s of %s will be replaced by %s.\nType the name of the database to go on: ' \
         "$database" "$container" "$file" >&2
     read -r answer || true
-    [[ $answer == "$database" ]] || fail "nothing was changed"
+    [[ $answer == "$database" ]] || fail "that is not $database: nothing was changed"
 }
 
 clean_up() {
@@ -114,7 +114,7 @@ check_nobody_is_connected
 swap
 new=
 
-say "database $database is now what $file held; what it was before is database $old. When all is well, remove it:"
+say "restored: database $database is what $file held; what it was before is database $old. When all is well, remove it:"
 say "    $engine exec $container dropdb -U $user $old"
 keys=${file%.dump}.keys
-[[ ! -r $keys ]] || say "the Auth API needs the JWT_SECRET_KEY and CREDENTIALS_KEY that stand in $keys"
+[[ ! -r $keys ]] || say "the Auth API needs the JWT_SECRET_KEY and CREDENTIALS_KEY of $keys: give it those before it starts again"

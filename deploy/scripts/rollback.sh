@@ -44,7 +44,7 @@ fi
 
 changes=()
 for target in "${targets[@]}"; do
-    image=$(pin "${target#*=}") || fail "${target#*=} cannot be had, see above; nothing was changed"
+    image=$(pin "${target#*=}") || fail "${target#*=} cannot be had here or from a registry, see above; nothing was changed"
     changes+=("${target%%=*}=$image")
     say "$image"
 done

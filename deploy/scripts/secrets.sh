@@ -43,7 +43,7 @@ write_value() {
     local value
     value=$(read_env_file "$directory/.env" "${1^^}")
     if [[ -n $value ]]; then
-        say "$1 is what .env has: remove it there, where every command shows it"
+        say "$1 is what .env has: remove it there, as from now on only $secrets/$1 counts"
     elif [[ $1 == mangacollec_client_secret ]]; then
         say "$1 is empty: Mangacollec gives it; write it into $secrets/$1"
     else
@@ -79,4 +79,4 @@ while read -r name owner group mode; do
     chmod "$mode" "$file"
 done <<<"$table"
 sync "$secrets"
-say "$made secrets made in $secrets, the others were there; keep a copy where the backups are"
+say "$made secrets made in $secrets, the others kept as they were; keep a copy on another machine"

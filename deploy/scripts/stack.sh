@@ -163,7 +163,7 @@ undo() {
     say "going back to what was there before" || exec 2>>"$directory/deploy.log"
     if ! mv "$env_file.before" "$env_file" || ! start "${SERVICES[@]}"; then
         show_what_is_wrong
-        say "going back failed as well: the stack needs a person"
+        say "going back failed as well: mend what is said above, then $here/deploy.sh --no-backup"
         exit 3
     # nginx where it is turned on, which may be what failed
     elif ! compose up --detach --wait --wait-timeout "$healthy_seconds" >&2; then

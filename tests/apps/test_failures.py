@@ -32,7 +32,7 @@ def test_a_registry_that_dies_half_way_is_finished_by_the_next_run(
     proxy.faults = [Fault(method="PUT", path="/blobs/uploads/", after=300_000, stored=2)]
     first = pusher(f"{proxy.address}/family", "auth")
     assert first.code == 1
-    assert f"{proxy.address} went away during {AUTH}" in first.errors
+    assert f"{proxy.address}: the connection failed during {AUTH}" in first.errors
     assert "the same command goes on from there" in first.errors
     assert first.output == ""
     assert registry.tags(f"family/{AUTH}") == []
@@ -132,14 +132,14 @@ def test_somebody_who_may_not_push_there_is_told_so(pusher: Pusher, proxy: Proxy
 @pytest.mark.parametrize(
     ("status", "error", "expected"),
     [
-        (429, "TOOMANYREQUESTS", "has no time for"),
-        (429, "", "has no time for"),
+        (429, "TOOMANYREQUESTS", "limits how often it is asked"),
+        (429, "", "limits how often it is asked"),
         (503, "", "failed at"),
         (500, "UNKNOWN", "failed at"),
         (507, "", "has no room for"),
         (413, "", "has no room for"),
-        (404, "NAME_UNKNOWN", "has no place for"),
-        (405, "", "has no place for"),
+        (404, "NAME_UNKNOWN", "does not know the repository of"),
+        (405, "", "does not know the repository of"),
     ],
 )
 def test_a_registry_that_fails_an_upload_is_named_with_the_way_out(

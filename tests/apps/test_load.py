@@ -214,13 +214,16 @@ def test_an_engine_whose_ids_are_its_own_is_asked_what_is_in_its_images(
 def test_no_engine_is_one_line_that_says_why(loader: Loader) -> None:
     done = loader()
     assert done.code == 1
-    assert done.errors == "load: no container engine is running (docker is not installed; podman is not installed)\n"
+    way_out = "\n  install or start one; docker is for root and its group\n"
+    assert done.errors == (
+        f"load: no container engine can be used (docker is not installed; podman is not installed){way_out}"
+    )
     engine = loader.install("docker")
     (engine.state / "order").write_text("away")
     done = loader()
     assert done.errors == (
-        "load: no container engine is running "
-        "(docker: Cannot connect to the daemon. Is it running?; podman is not installed)\n"
+        "load: no container engine can be used "
+        f"(docker: Cannot connect to the daemon. Is it running?; podman is not installed){way_out}"
     )
     assert done.output == ""
 

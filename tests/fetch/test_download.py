@@ -284,7 +284,7 @@ def test_a_mirror_that_refuses_is_named_with_the_way_out(mirror: Mirror, cache: 
     message = str(caught.value)
     assert f"{mirror.address}/debian/{artifact.entry['path']}" in message
     assert "Connection refused" in message
-    assert "DEBIAN_MIRROR=ADDRESS ./bootstrap" in message
+    assert "DEBIAN_MIRROR=URL ./bootstrap" in message
 
 
 def test_what_came_before_all_attempts_failed_is_kept(mirror: Mirror, cache: Cache, progress: Progress) -> None:

@@ -41,7 +41,7 @@ def test_what_update_cannot_find_anew_is_not_left_to_update_alone(progress: Prog
         run_jobs(jobs, progress)
     assert (
         "  pool/pgvector_1.orig.tar.gz\n  pool/z_1.deb\n"
-        "set pgvector's path, version and sha256 in nix/inputs.json to those of a file that it has, then "
+        "set pgvector's path, version and sha256 in nix/inputs.json to those of a file that the mirror has, then "
         "run: ./bootstrap update debian; or name a mirror that keeps history"
     ) in str(caught.value)
 

@@ -57,7 +57,7 @@ def test_the_mirror_that_was_chosen_has_both_archives(
 
 def test_a_machine_without_apt_is_told_to_name_a_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(BootstrapError, match=r"expected apt.*found none; name a mirror: DEBIAN_MIRROR=ADDRESS"):
+    with pytest.raises(BootstrapError, match=r"expected apt.*found none; name a mirror: DEBIAN_MIRROR=URL"):
         mirror_bases()
 
 

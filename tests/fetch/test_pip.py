@@ -181,7 +181,7 @@ def test_a_broken_connection_is_said_in_one_line(pip: Pip, cache: Cache, progres
     assert str(caught.value) == (
         "pip download of six-1.0-py3-none-any.whl: expected the locked wheels, got no connection: "
         "NewConnectionError('Failed: name resolution'). "
-        "Run the same command again; pip's own settings (pip config) say which index it asks"
+        "Run the same command again; pip's own settings (pip config list) say which index it asks"
     )
 
 

@@ -88,7 +88,10 @@ def test_builds_on_another_disk_need_room_there(
     check_space(download=0, add=0, build=2 * GB, cache=tmp_path, scratch=scratch)
     assert asked[1:] == [tmp_path, scratch]
     monkeypatch.setattr(space, "BUILD_FACTOR", 0)
-    with pytest.raises(BootstrapError, match=rf"^{scratch}: .* another folder for builds \(TMPDIR=FOLDER\)"):
+    with pytest.raises(
+        BootstrapError,
+        match=rf"^{scratch}: .* choose another folder for builds \(build-dir in nix.conf; as root TMPDIR=FOLDER\)",
+    ):
         check_space(download=0, add=0, build=10 * GB, cache=tmp_path, scratch=scratch)
 
 

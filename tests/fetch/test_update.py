@@ -63,7 +63,7 @@ def test_a_source_that_has_left_the_pool_is_to_be_named_anew(update: Update, mir
     with pytest.raises(
         BootstrapError,
         match=rf"^pgvector: expected {SOURCE_PATH} at the Debian mirror, found no such file; "
-        r"set pgvector's path, version and sha256 in nix/inputs\.json .*, or name a mirror: DEBIAN_MIRROR=ADDRESS",
+        r"set pgvector's path, version and sha256 in nix/inputs\.json .*, or name a mirror: DEBIAN_MIRROR=URL",
     ):
         update.run("debian")
     assert not list(update.project.locks.iterdir())
@@ -75,7 +75,7 @@ def test_a_package_that_a_mirror_has_not_got_yet_is_to_be_waited_for(update: Upd
     with pytest.raises(
         BootstrapError,
         match=r"^busybox-static: expected pool/\S+\.deb at the Debian mirror, whose index names it, "
-        r"found no such file; run the same command later, .*, or name a mirror: DEBIAN_MIRROR=ADDRESS",
+        r"found no such file; run the same command later, .*, or name a mirror: DEBIAN_MIRROR=URL",
     ):
         update.run("debian")
     assert not list(update.project.locks.iterdir())

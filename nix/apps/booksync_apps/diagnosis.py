@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from booksync_apps.errors import AppError
 
-AGAIN = "{arrived} arrived and stay there: the same command goes on from there"
+AGAIN = "{arrived} arrived and are kept: the same command goes on from there"
 TRUST = "add the CA that signed it to the system's, or name its file in SSL_CERT_FILE; --insecure skips this"
 PLAIN = "--insecure allows plain HTTP for this registry"
 
@@ -52,7 +52,7 @@ FAILURES = (
     Failure(
         kind="busy",
         said=r"toomanyrequests|status code 429|too many requests",
-        what="{registry} has no time for {subject} (429): {said}",
+        what="{registry} limits how often it is asked (429), at {subject}: {said}",
         way_out=f"wait a little; {AGAIN}",
     ),
     Failure(
@@ -83,7 +83,7 @@ FAILURES = (
     Failure(
         kind="unknown",
         said=r"name unknown|name invalid|status code 40[45]|not found",
-        what="{registry} has no place for {subject}: {said}",
+        what="{registry} does not know the repository of {subject}: {said}",
         way_out="is it a registry, and does the namespace (project, group) exist there?",
     ),
     Failure(
@@ -92,7 +92,7 @@ FAILURES = (
             r"connection re(fused|set)|broken pipe|\bEOF\b|no such host|timeout|timed out|server closed|"
             r"use of closed network connection|no route|unreachable|malformed HTTP"
         ),
-        what="{registry} went away during {subject}: {said}",
+        what="{registry}: the connection failed during {subject}: {said}",
         way_out=AGAIN,
     ),
     Failure(

@@ -120,4 +120,7 @@ def find_engine(wanted: str | None, environment: Mapping[str, str]) -> Engine:
         if asked.returncode == 0 and architecture:
             return Engine(name, program, architecture, environment)
         reasons.append(f"{name}: {last_line(asked.stderr) or 'it does not answer'}")
-    raise AppError(f"no container engine is running ({'; '.join(reasons)})")
+    raise AppError(
+        f"no container engine can be used ({'; '.join(reasons)})",
+        way_out="install or start one; docker is for root and its group",
+    )

@@ -19,11 +19,11 @@ from booksync_fetch.locks import Artifact
 from booksync_fetch.progress import Progress
 
 HOW_TO_CHOOSE = (
-    "name a mirror: DEBIAN_MIRROR=ADDRESS ./bootstrap ..., whose folders debian and debian-security are the archives "
-    "(or with {archive} in the address, where the name of the archive belongs)"
+    "name a mirror: DEBIAN_MIRROR=URL ./bootstrap ..., with the archives at URL/debian and URL/debian-security "
+    "(or with {archive} in the URL, where the name of the archive belongs)"
 )
 #: A source is named by its path and hash: ``update`` finds newer packages alone.
-HOW_TO_PIN = "set pgvector's path, version and sha256 in nix/inputs.json to those of a file that it has"
+HOW_TO_PIN = "set pgvector's path, version and sha256 in nix/inputs.json to those of a file that the mirror has"
 
 
 class SupersededError(Exception):

@@ -201,5 +201,5 @@ def run_jobs(jobs: Sequence[Callable[[], Any]], progress: Progress) -> None:
             + more
             + (f"{HOW_TO_PIN}, then " if any(error.pinned for error in superseded) else "")
             + "run: ./bootstrap update debian; or name a mirror that keeps history: "
-            + "DEBIAN_MIRROR=ADDRESS ./bootstrap ..."
+            + "DEBIAN_MIRROR=URL ./bootstrap ..."
         )

@@ -67,7 +67,7 @@ class Go:
             raise BootstrapError(
                 f"go {' '.join(arguments)}: expected the locked modules, got:\n"
                 + "\n".join(f"  {line}" for line in lines[-5:])
-                + "\n  Run the same command again; go's own settings (go env GOPROXY) say which proxy it asks"
+                + "\n  Run the same command again; another proxy for Go's modules: GOPROXY=URL ./bootstrap ..."
             )
         return done.stdout
 

@@ -96,8 +96,8 @@ def ensure_daemon(folder: Path) -> None:
     if os.geteuid() == 0 or not folder.exists() or os.access(folder, os.X_OK):
         return
     raise BootstrapError(
-        f"{folder}: expected a login that may reach Nix's daemon, got one of {os.getuid()} that may not; where it is "
-        "for a group (Debian's is nix-users), let root run: usermod -aG nix-users USER; and log in again"
+        f"{folder}: expected access to Nix's daemon, got none as user {os.getuid()}; where a group has it "
+        "(Debian: nix-users), let root run: usermod -aG nix-users USER; and log in again"
     )
 
 

@@ -134,7 +134,7 @@ def download_by_pip(artifacts: Sequence[Artifact], cache: Cache, progress: Progr
         raise BootstrapError(
             f"pip download of {', '.join(artifact.file for artifact in artifacts[:3])}"
             f"{' ...' if len(artifacts) > 3 else ''}: expected the locked wheels, got{parse_reason(done.stderr)}"
-            "Run the same command again; pip's own settings (pip config) say which index it asks"
+            "Run the same command again; pip's own settings (pip config list) say which index it asks"
         )
     kept = []
     for artifact in artifacts:

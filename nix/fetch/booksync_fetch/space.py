@@ -41,7 +41,11 @@ def check_space(*, download: int, add: int, build: int, cache: Path, scratch: Pa
     for folder, count in needed.items():
         free = shutil.disk_usage(folder).free
         if free < count:
-            other = ", another folder for builds (TMPDIR=FOLDER)" if folder == scratch else ""
+            other = (
+                ", choose another folder for builds (build-dir in nix.conf; as root TMPDIR=FOLDER)"
+                if folder == scratch
+                else ""
+            )
             raise BootstrapError(
                 f"{folder}: expected {format_bytes(count)} of free disk space for the fetch and the build, "
                 f"got {format_bytes(free)}; make room (nix-collect-garbage, {cache}){other}, or name "

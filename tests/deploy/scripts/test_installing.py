@@ -98,7 +98,7 @@ def test_compose_file_of_the_operators_is_kept(server: ScriptServer) -> None:
     path.symlink_to("mine.yml")
     result = server.run(INSTALL)
     assert result.code == 0, result.output
-    assert "docker-compose.yml was another one: it is kept as docker-compose.yml.old" in result.output
+    assert "docker-compose.yml differed from the new one: it is kept as docker-compose.yml.old" in result.output
     assert path.readlink().name == "docker-compose.prod.yml"
     assert (server.folder / "docker-compose.yml.old").readlink().name == "mine.yml"
     assert (server.folder / "docker-compose.yml.old.~1~").read_text() == "# mine\n"
@@ -113,7 +113,7 @@ def test_edited_units_are_kept(with_systemd: ScriptServer) -> None:
     timer.write_text(mine)
     result = with_systemd.run(*INSTALL_WITH_SYSTEMD)
     assert result.code == 0, result.output
-    assert "booksync-backup.timer was another one: it is kept as booksync-backup.timer.old" in result.output
+    assert "booksync-backup.timer differed from the new one: it is kept as booksync-backup.timer.old" in result.output
     assert (timer.read_text(), (units / "booksync-backup.timer.old").read_text()) == (ours, mine)
     assert {path.stat().st_mode & 0o777 for path in units.iterdir()} == {0o644}
     assert len(list(units.iterdir())) == 4
@@ -263,9 +263,9 @@ def test_certificate_is_nginxs_to_read_and_made_once(installed: ScriptServer) ->
     ("name", "said"),
     [
         ("-subj", "certificate.sh: usage: certificate.sh NAME..."),
-        ("a b", "certificate.sh: a b is neither a host name nor an address"),
-        ("", "certificate.sh:  is neither a host name nor an address"),
-        ("::1,DNS:evil", "certificate.sh: ::1,DNS:evil is neither a host name nor an address"),
+        ("a b", "certificate.sh: a b is neither a host name nor an IP address"),
+        ("", "certificate.sh:  is neither a host name nor an IP address"),
+        ("::1,DNS:evil", "certificate.sh: ::1,DNS:evil is neither a host name nor an IP address"),
         ("12:34", "bad ip address"),
     ],
 )

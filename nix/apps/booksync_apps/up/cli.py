@@ -49,7 +49,7 @@ def create_parser() -> argparse.ArgumentParser:
         ("down", "end what up has started, in order"),
         ("status", "say of each service where it is and how it does"),
         ("logs", "show what the services have said"),
-        ("reset", "remove the database and everything else in the folder"),
+        ("reset", "delete the database, its passwords, the logs and the unpacked images"),
     ):
         command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
         command.set_defaults(command=name)

@@ -112,5 +112,5 @@ def confirm(folder: Folder) -> bool:
     """
     if not sys.stdin.isatty():
         raise AppError("reset asks before it removes, and there is no terminal", way_out="--yes answers")
-    answer = input(f"Remove the database, its passwords and everything else in {folder.path}? [yes/no] ")
+    answer = input(f"Delete the database, its passwords, the logs and the unpacked images in {folder.path}? [yes/no] ")
     return answer.strip().lower() == "yes"

@@ -30,7 +30,7 @@ HEADER = """\
 # More lines, as in MANGACOLLEC_CLIENT_ID=..., are for the three APIs.
 """
 
-BEGIN_ANEW = "put it back as it was, or begin anew with an empty database: nix run .#up -- reset"
+BEGIN_ANEW = "put it back as it was, or delete the database and begin anew: nix run .#up -- reset"
 
 
 @dataclass(frozen=True)
