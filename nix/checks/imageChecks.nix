@@ -64,9 +64,10 @@ let
     };
 
   contractOf =
+    { kind, isWanted }:
     image: architecture:
     let
-      name = "image-${shortOf image}-${architecture}-contract";
+      name = "image-${shortOf image}-${architecture}-${kind}";
     in
     {
       inherit name;
@@ -79,7 +80,7 @@ let
             "files"
             "container"
           ]
-          ++ runningTests.${image} or [ "api" ]
+          ++ filter isWanted (runningTests.${image} or [ "api" ])
         );
         env = runEnv // {
           BOOKSYNC_IMAGES = mkLayouts {
@@ -169,7 +170,15 @@ in
   # image -> Bool
   layouts = isWanted: listToAttrs (map layoutOf (filter isWanted images.names));
 
-  contracts = ofEach contractOf;
+  contracts = ofEach (contractOf {
+    kind = "contract";
+    isWanted = _: true;
+  });
+  # the same with one start, where each takes minutes
+  starts = ofEach (contractOf {
+    kind = "start";
+    isWanted = name: name != "api";
+  });
   reproducibility = ofEach reproducibilityOf;
 
   # on the builder's own architecture; how a check is called, by its service, which images, and what the tests are told

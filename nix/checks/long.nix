@@ -1,4 +1,4 @@
-# What `./bootstrap check --long` adds: the images that need amd64's CUDA wheels, and what takes long.
+# What `./bootstrap check --long` adds: the image with torch, whose CUDA wheels amd64 needs, and what takes long.
 {
   locks,
   platform,
@@ -22,7 +22,7 @@ let
   isHeavyAnywhere = image: builtins.any (isHeavy image) images.architectures;
 in
 imageChecks.layouts isHeavyAnywhere
-// imageChecks.contracts isHeavy
+// imageChecks.contracts (image: _: isHeavyAnywhere image)
 // imageChecks.reproducibility (image: _: isHeavyAnywhere image)
 // imageChecks.services {
   nameOf = service: "service-${service}-torch-pytest";
