@@ -56,7 +56,7 @@ async def serving() -> AsyncIterator[Serving]:
 async def test_declared_size_is_refused_everywhere(serving: Serving, path: str) -> None:
     answer = await serving.client.post(path, content=TOO_LARGE, headers=JSON)
     assert (answer.status_code, answer.json()["code"]) == (413, "content_too_large")
-    assert answer.json()["detail"] == f"The body may have {SERVICE.max_body} bytes."
+    assert answer.json()["detail"] == f"The body may have at most {SERVICE.max_body} bytes."
     assert answer.headers["content-type"] == "application/problem+json"
 
 

@@ -128,7 +128,7 @@ async def test_database_of_a_script_that_gives_everybody_everything_is_one_warni
         )
         async with serve(SERVICE, load(role)):
             pass
-    (warning,) = (record.getMessage() for record in caplog.records if "read each other" in record.getMessage())
+    (warning,) = (record.getMessage() for record in caplog.records if "may use its data" in record.getMessage())
     assert "tables of ours in schema public (notes)" in warning
     assert f"default privileges in schema public for {other.username}" in warning
     assert f"privileges on schema sample for {other.username}" in warning
@@ -138,7 +138,7 @@ async def test_database_of_a_script_that_gives_everybody_everything_is_one_warni
 async def test_database_of_our_own_gives_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     async with make_empty_database() as url, make_role(url, schema="sample") as role, serve(SERVICE, load(role)):
         pass
-    assert not said(caplog, "read each other")
+    assert not said(caplog, "may use its data")
 
 
 async def test_without_auto_migrate_it_waits_for_somebody_to_migrate(caplog: pytest.LogCaptureFixture) -> None:
@@ -233,4 +233,4 @@ async def test_work_in_the_background_begins_anew_after_a_mistake_and_ends_with_
         await wait_for(lambda: part.begun == 2)
         assert (await serving.client.get("/health/ready")).status_code == 200
     assert part.is_cancelled
-    assert said(caplog, "what background does in the background failed")
+    assert said(caplog, "background work of background failed")

@@ -74,7 +74,7 @@ async def reset_password(settings: AuthSettings, database: Database) -> None:
         await Users(session).update(user.id, {"is_active": True})
         await Sessions(session).revoke_all(user.id, reason="password_changed")
         await Events(session).add("password_changed", user_id=user.id, origin=_HERE)
-    sys.stdout.write(f"{user.username} has a new password and is signed out everywhere\n")
+    sys.stdout.write(f"{user.username} has a new password, is signed out everywhere and turned on\n")
 
 
 async def _hash(settings: AuthSettings, password: SecretStr) -> str:
@@ -99,7 +99,7 @@ def _ask(question: str) -> str:
         sys.stderr.flush()
     line = sys.stdin.readline()
     if not line:
-        message = "standard input has ended: a name and a password are needed, a line each"
+        message = "standard input has ended: expected a name and a password, a line each (docker exec asks with -it)"
         raise FatalError(message)
     return line.rstrip("\r\n")
 

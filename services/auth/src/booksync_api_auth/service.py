@@ -30,6 +30,9 @@ SERVICE = Service(
     parts=make_parts,
     commands={
         "create-admin": Command("make an administrator; asks for a name and a password", create_admin),
-        "reset-password": Command("give a profile another password; asks for both", reset_password),
+        "reset-password": Command(
+            "set a profile's password, end its sessions and turn it on; asks for the name and the password",
+            reset_password,
+        ),
     },
 )

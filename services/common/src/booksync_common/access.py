@@ -113,7 +113,7 @@ def make_writer(scope: str, *, needs_secret: bool) -> Callable[..., Awaitable[st
     async def require_enabled(request: Request) -> None:
         settings: AuthClientSettings = request.app.state.settings
         if needs_secret and settings.app_secret_key is None:
-            raise unavailable("writes_disabled", "Nothing that all share can be written: APP_SECRET_KEY is not set.")
+            raise unavailable("writes_disabled", "Shared data cannot be changed here: APP_SECRET_KEY is not set.")
 
     async def require_writer(
         request: Request,
@@ -131,7 +131,9 @@ def make_writer(scope: str, *, needs_secret: bool) -> Callable[..., Awaitable[st
         if caller is None:
             raise unauthorized("token_missing", f"Send a machine's key as {KEY_HEADER}, or an administrator's token.")
         if not caller.is_admin:
-            raise ProblemError(403, "forbidden", "What all share is written by machines and administrators.")
+            raise ProblemError(
+                403, "forbidden", "Shared data is changed by administrators, and by machines with a key."
+            )
         return f"user:{caller.user_id}"
 
     return require_writer

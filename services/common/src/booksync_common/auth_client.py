@@ -38,7 +38,7 @@ class AuthClientSettings(ServiceSettings):
     #: What machines send as X-API-Key.
     app_secret_key: SecretStr | None = None
     #: What there is without it.
-    without_key: ClassVar[str] = "machines need keys that the Auth API issues"
+    without_key: ClassVar[str] = "a machine needs an API key of the Auth API"
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is missing or unsafe."""
@@ -119,7 +119,7 @@ class AuthClient:
             self._note(is_answering=True)
             return response
         self._note(is_answering=False, reason="; ".join(reasons))
-        raise unavailable("auth_unavailable", "The Auth API does not answer.")
+        raise unavailable("auth_unavailable", "There is no usable answer of the Auth API.")
 
     async def _attempt(
         self,
@@ -148,7 +148,7 @@ class AuthClient:
         """Say it once when the Auth API goes away or comes back, not with every request."""
         if is_answering != self.is_answering:
             if not is_answering:
-                logger.warning("the Auth API does not answer: %s", reason)
+                logger.warning("no usable answer of the Auth API: %s", reason)
             elif self.is_answering is not None:
                 logger.info("the Auth API answers again")
         self.is_answering = is_answering

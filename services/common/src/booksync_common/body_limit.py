@@ -37,7 +37,7 @@ class BodyLimitMiddleware:
             await self._app(scope, receive, send)
             return
         limit = self._large.get((scope["method"], scope["path"]), self._limit)
-        detail = f"The body may have {limit} bytes."
+        detail = f"The body may have at most {limit} bytes."
         header = dict(scope["headers"]).get(b"content-length", b"")
         declared = int(header[:20]) if header.isdigit() else None
         try:

@@ -36,7 +36,10 @@ def build_usage[S: ServiceSettings](service: Service[S]) -> str:
     name = service.distribution
     rows = [
         ("[serve]", "serve on HOST:PORT"),
-        ("migrate [--check|--sql]", "bring the schema to its newest version; say whether it is; print the SQL"),
+        (
+            "migrate [--check|--sql]",
+            "bring the schema to its newest version; --check only says whether it is, --sql only prints the SQL",
+        ),
         *((command, value.summary) for command, value in service.commands.items()),
         ("--help", "this text"),
         ("COMMAND [ARGUMENT...]", f"run another command, as in `{name} uvicorn {service.package}.main:app`"),

@@ -107,7 +107,9 @@ class HeadLimitProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         """Close, and say why where something was asked."""
         if self._is_begun:
-            self._answer(ProblemError(408, "request_timeout", f"The head of a request may take {SECONDS:g} seconds."))
+            self._answer(
+                ProblemError(408, "request_timeout", f"The head of a request may take at most {SECONDS:g} seconds.")
+            )
         else:
             self.transport.close()
 
@@ -125,9 +127,11 @@ class HeadLimitProtocol(HttpToolsProtocol):
 
     def _describe(self) -> ProblemError:
         if len(self.url) > LIMIT:
-            return ProblemError(414, "uri_too_long", f"The address may have {LIMIT} bytes.")
+            return ProblemError(414, "uri_too_long", f"The URL may have at most {LIMIT} bytes.")
         if self._fields > LIMIT or self._silent > LIMIT:
-            return ProblemError(431, "header_fields_too_large", f"The header fields may have {LIMIT} bytes together.")
+            return ProblemError(
+                431, "header_fields_too_large", f"The header fields may have at most {LIMIT} bytes together."
+            )
         return ProblemError(400, "bad_request", "This is not HTTP/1.1 as RFC 9112 has it.")
 
 

@@ -52,4 +52,7 @@ async def find_shared_database(connection: AsyncConnection, *, schema: str, tabl
         found.append(f"privileges on schema {schema} for {', '.join(roles)}")
     if not found:
         return None
-    return f"the database lets services read each other's data: {'; '.join(found)}; run {INIT_SCRIPT}"
+    return (
+        f"others than service {schema} may use its data: {'; '.join(found)};"
+        f" for what you have not granted yourself, run {INIT_SCRIPT}"
+    )

@@ -125,7 +125,9 @@ def from_validation(error: RequestValidationError) -> ProblemError:
         }
         for item in islice(error.errors(), MAX_ERRORS)
     ]
-    return ProblemError(422, "validation_failed", "The request is not what this address expects.", errors=errors)
+    return ProblemError(
+        422, "validation_failed", "The request is not what this endpoint expects: see errors.", errors=errors
+    )
 
 
 def _message(item: Mapping[str, Any]) -> str:
@@ -142,7 +144,7 @@ def from_database(error: DBAPIError) -> ProblemError:
         return ProblemError(409, "conflict", "The request conflicts with what is stored.")
     state = str(getattr(error.orig, "sqlstate", None) or "")
     if state.startswith(BUSY_STATES):
-        return unavailable("busy", "Others write the same at this moment.")
+        return unavailable("busy", "Another request changes the same data at this moment.")
     lost = error.connection_invalidated or isinstance(error, (InterfaceError, OperationalError))
     if lost or state.startswith(PASSING_STATES):
         return unavailable("database_unavailable", "The database does not answer at the moment.")
@@ -195,7 +197,7 @@ def install(app: FastAPI) -> None:
         problem = from_database(error)
         # where it happened, without the messages, which have values in them
         frames = {"traceback": "".join(traceback.format_tb(error.__traceback__))} if problem.status == 500 else {}
-        logger.error("the database refused: %s", describe_database(error), extra=frames)
+        logger.error("a statement failed: %s", describe_database(error), extra=frames)
         return answer(problem, request)
 
     app.add_exception_handler(ProblemError, on_problem)

@@ -48,7 +48,7 @@ class SecretFiles(PydanticBaseSettingsSource):
         if not path:
             return None, field_name, False
         if os.environ.get(name):
-            message = f"{name}: {name}_FILE is set as well; set one of them"
+            message = f"{name}: {name}_FILE is set as well; unset one of the two"
             raise ConfigurationError(message)
         return read_secret(f"{name}_FILE", Path(path)), field_name, False
 

@@ -65,7 +65,7 @@ def parse_database_url(value: SecretStr) -> URL:
     except (ArgumentError, ValueError):
         url = None
     if url is None or url.drivername not in {"postgresql+asyncpg", "postgresql", "postgres"}:
-        message = "is not an address like postgresql+asyncpg://user:password@host:5432/booksync"
+        message = "is not a URL like postgresql+asyncpg://user:password@host:5432/booksync"
         raise ValueError(message)
     if not url.database:
         message = "names no database: end it with one, as in …:5432/booksync"
@@ -75,7 +75,7 @@ def parse_database_url(value: SecretStr) -> URL:
         # libpq's name, which providers of databases give; the values are the same
         query["ssl"] = query.pop("sslmode")
     if unknown := sorted(query.keys() - URL_PARAMETERS):
-        message = f"has parameters that asyncpg does not know: {', '.join(name[:32] for name in unknown)}"
+        message = f"has parameters that asyncpg does not know: {', '.join(name[:32] for name in unknown)}; remove them"
         raise ValueError(message)
     for name in ("prepared_statement_cache_size", "statement_cache_size"):
         if not str(query.get(name, "0")).isdecimal():
@@ -116,9 +116,19 @@ def check_key(variable: str, key: SecretStr | None, *, missing: str, required: b
     if key is None:
         yield Finding(variable, "is not set", missing, refused=required)
     elif is_sample(key):
-        yield Finding(variable, "is a sample", "everybody can read it, make one of your own", refused=True)
+        yield Finding(
+            variable,
+            "is a sample, or looks like one",
+            "everybody may know it: openssl rand -hex 32 makes one",
+            refused=True,
+        )
     elif (length := len(key.get_secret_value().encode())) < MIN_KEY_BYTES:
-        yield Finding(variable, f"has {length} bytes", f"{MIN_KEY_BYTES} or more are safe", refused=True)
+        yield Finding(
+            variable,
+            f"has {length} bytes, expected {MIN_KEY_BYTES} or more",
+            "shorter ones can be guessed",
+            refused=True,
+        )
 
 
 class ServiceSettings(BaseSettings):
@@ -151,7 +161,7 @@ class ServiceSettings(BaseSettings):
     def _check_database_password(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         url = info.data.get("database_url")
         if value is not None and url is not None and parse_database_url(url).password is not None:
-            message = "DATABASE_URL has a password in it; set one of them"
+            message = "DATABASE_URL has a password, too; remove one of the two"
             raise ValueError(message)
         return value
 
@@ -206,7 +216,7 @@ class ServiceSettings(BaseSettings):
         if settings.is_production:
             refused = [f"{item.variable} {item.problem}" for item in settings.findings() if item.refused]
             if refused:
-                message = f"production does not start like this: {'; '.join(refused)}"
+                message = f"in production the service does not start: {'; '.join(refused)}"
                 raise ConfigurationError(message)
         return settings
 

@@ -84,7 +84,7 @@ class Startup:
         except FatalError as error:
             logger.critical("%s", error)
         except Exception:
-            logger.critical("the start failed in a way that nobody has foreseen", exc_info=True)
+            logger.critical("the start failed by an unexpected error", exc_info=True)
         else:
             self._on_ready()
             self.is_ready = True
@@ -108,7 +108,7 @@ class Startup:
             try:
                 await part.attend(database)
             except Exception:
-                logger.exception("what %s does in the background failed and begins anew", part.name)
+                logger.exception("background work of %s failed and begins anew in %g s", part.name, LAST_DELAY)
                 await asyncio.sleep(LAST_DELAY)
             else:
                 return
@@ -162,7 +162,7 @@ class Startup:
                         await part.verify(connection)
             except CONNECTION_ERRORS as error:
                 if not is_passing(error):
-                    message = f"schema {database.schema} could not be migrated: {describe(error)}"
+                    message = f"schema {database.schema} could not be migrated and checked: {describe(error)}"
                     raise FatalError(message) from error
                 logger.warning("the database went away during the start: %s", describe(error))
             else:
@@ -176,7 +176,9 @@ class Startup:
         else:
             state = await self._wait_for_migration(database)
         if state == "ahead":
-            logger.warning("schema %s is newer than this version of the service", database.schema)
+            logger.warning(
+                "schema %s is newer than this version of the service, which goes on with it", database.schema
+            )
 
     async def _prepare(self, connection: AsyncConnection) -> None:
         for part in self._parts:
@@ -190,7 +192,11 @@ class Startup:
             if state != "behind":
                 return state
             if delay == FIRST_DELAY:
-                logger.warning("AUTO_MIGRATE is off and schema %s is not migrated: run `migrate`", database.schema)
+                logger.warning(
+                    "AUTO_MIGRATE is off and schema %s is behind: run `%s migrate`",
+                    database.schema,
+                    database.application,
+                )
                 self.stage = "waiting for the migration"
             await asyncio.sleep(delay)
             delay = min(2 * delay, LAST_DELAY)

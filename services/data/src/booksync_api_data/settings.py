@@ -10,7 +10,7 @@ from booksync_common.auth_client import AuthClientSettings
 class DataSettings(AuthClientSettings):
     """The guide's table of variables, and what every service has."""
 
-    without_key: ClassVar[str] = "writing facts that all share answers 503"
+    without_key: ClassVar[str] = "every change of shared facts is answered 503"
 
     port: int = Field(default=8001, ge=1, le=65535)
 

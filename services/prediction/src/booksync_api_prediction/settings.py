@@ -14,7 +14,7 @@ MAX_DIMENSION = 2000
 class PredictionSettings(AuthClientSettings):
     """The guide's table of variables, and what every service has."""
 
-    without_key: ClassVar[str] = "machines embed with keys that the Auth API issues"
+    without_key: ClassVar[str] = "a machine needs an API key of the Auth API to embed"
 
     port: int = Field(default=8002, ge=1, le=65535)
     vector_dimension: int = Field(default=384, ge=1, le=MAX_DIMENSION)

@@ -71,9 +71,9 @@ async def verify_column(connection: AsyncConnection, settings: PredictionSetting
     dimension = await connection.scalar(_DIMENSION)
     if dimension is not None and dimension != settings.vector_dimension:
         message = (
-            f"VECTOR_DIMENSION is {settings.vector_dimension}, which is model {settings.embedding_model}'s, and column"
-            f" {COLUMN} is vector({dimension}): `booksync-api-prediction {RECREATE}` makes the column anew, and a job"
-            " that embeds the library again"
+            f"VECTOR_DIMENSION is {settings.vector_dimension} (model {settings.embedding_model}), and column {COLUMN}"
+            f" is vector({dimension}): go back to the earlier model, or run `booksync-api-prediction {RECREATE}` in a"
+            " container of its own (docker-compose run --rm), after which a job embeds the library again"
         )
         raise ConfigurationError(message)
 

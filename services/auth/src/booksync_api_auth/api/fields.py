@@ -17,12 +17,12 @@ _AVATAR = re.compile(r"data:image/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2
 
 
 def check_avatar(value: str) -> str:
-    """Refuse what is no picture, above all addresses that run scripts.
+    """Refuse what is no picture, above all URLs that run scripts.
 
     :raises PydanticCustomError: for pydantic.
     """
     if _AVATAR.fullmatch(value) is None:
-        code, message = "avatar", "An avatar is a name, an https address or a data:image address."
+        code, message = "avatar", "An avatar is a name, an https URL or a data:image URL."
         raise PydanticCustomError(code, message)
     return value
 

@@ -26,7 +26,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
     async for chunk in request.stream():
         content += chunk
         if len(content) > MAX_BYTES:
-            raise ProblemError(413, "content_too_large", f"The body may have {MAX_BYTES} bytes.")
+            raise ProblemError(413, "content_too_large", f"The body may have at most {MAX_BYTES} bytes.")
     try:
         return dict(parse_qsl(content.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict"))
     except ValueError:

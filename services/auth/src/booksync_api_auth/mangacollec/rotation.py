@@ -29,4 +29,8 @@ async def rotate(connection: AsyncConnection, vault: Vault) -> None:
     if done:
         logger.info("%s links to Mangacollec are encrypted with the newest key now", done)
     if lost:
-        logger.warning("%s links to Mangacollec cannot be decrypted with any key; their users have to link again", lost)
+        logger.warning(
+            "%s links to Mangacollec cannot be decrypted: add the earlier key to CREDENTIALS_KEY (NEW,OLD), or"
+            " let their users link again",
+            lost,
+        )
