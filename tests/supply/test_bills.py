@@ -32,7 +32,8 @@ def packages_of(document: Json) -> list[Json]:
 
 
 def test_image_has_the_address_that_it_is_pushed_to(image: Image, spdx: Json) -> None:
-    (described,) = [package for package in spdx["packages"] if package["name"] == image.name]
+    (root,) = [part["relatedSpdxElement"] for part in spdx["relationships"] if part["relationshipType"] == "DESCRIBES"]
+    (described,) = [package for package in spdx["packages"] if package["SPDXID"] == root]
     (reference,) = described["externalRefs"]
     # a variant is a tag of its image's repository
     repository = image.name.removesuffix("-onnx")
