@@ -59,7 +59,9 @@ class Client:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Open the connection, if it is not."""
+        """Open the connection, if it is not, or if the server has closed it, as it does after some idle seconds."""
+        if self._streams is not None and self._streams[0].at_eof():
+            self.close()
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         return self._streams
@@ -90,6 +92,7 @@ class Client:
         """Close the connection."""
         if self._streams is not None:
             self._streams[1].close()
+            self._streams = None
 
 
 def pool(loads: Sequence[Load]) -> Load:
