@@ -163,9 +163,9 @@ in
           "busybox wget -Y off -q -T 4 -O /dev/null http://$host:\${PORT:-${port}}/health/ready"
         ])
       ];
-      # a check costs a small machine some tenths of a second; until the first success engines ask more often
+      # a check costs a small machine some tenths of a second; until the first success engines ask three times as often
       Interval = 30 * 1000000000; # ns
-      StartInterval = 5 * 1000000000;
+      StartInterval = 10 * 1000000000;
       Timeout = 5 * 1000000000;
       StartPeriod = (image.startPeriod or 60) * 1000000000;
       Retries = 3;

@@ -123,9 +123,9 @@ in
         "CMD-SHELL"
         "pg_isready -q -h 127.0.0.1 -U \"\${POSTGRES_USER:-postgres}\""
       ];
-      # a check costs a small machine some tenths of a second; until the first success engines ask more often
+      # a check costs a small machine some tenths of a second; until the first success engines ask three times as often
       Interval = 30 * 1000000000; # ns
-      StartInterval = 5 * 1000000000;
+      StartInterval = 10 * 1000000000;
       Timeout = 5 * 1000000000;
       StartPeriod = 60 * 1000000000;
       Retries = 5;
