@@ -7,6 +7,7 @@ from typing import Annotated
 import pytest
 from fastapi import APIRouter, Depends
 
+from booksync_api_sample.program import PROGRAM
 from booksync_api_sample.service import METADATA
 from booksync_common.access import User, make_writer
 from booksync_common.auth_client import AuthClient, AuthClientSettings
@@ -38,9 +39,8 @@ async def write_embeddings(writer: Annotated[str, Depends(make_writer("embedding
 
 
 SERVICE = Service(
-    name="sample",
+    program=PROGRAM,
     title="Guarded",
-    description="For tests.",
     settings=AuthClientSettings,
     metadata=METADATA,
     routers=[ROUTER],

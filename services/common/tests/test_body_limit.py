@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from fastapi import APIRouter, Request
 
+from booksync_api_sample.program import PROGRAM
 from booksync_api_sample.service import METADATA, SERVICE, SampleSettings
 from booksync_common.auth_client import AuthClient, AuthClientSettings
 from booksync_common.introspection import Introspection
@@ -27,9 +28,8 @@ async def count(request: Request) -> int:
 
 
 LARGE = Service(
-    name="sample",
+    program=PROGRAM,
     title="Large",
-    description="For tests.",
     settings=AuthClientSettings,
     metadata=METADATA,
     routers=[ROUTER],

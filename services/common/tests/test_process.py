@@ -28,6 +28,17 @@ async def serve():
 asyncio.run(serve())
 """
 
+#: Print the same of a command line that has imported the service, and what else became of the imports.
+SERVE_NOTHING_AND_COUNT = """
+import gc, sys
+from booksync_common import running
+from booksync_api_sample.cli import main
+
+sys.argv = ["booksync-api-sample", "serve"]
+running.run = lambda *arguments: print(gc.get_freeze_count(), gc.isenabled(), "alembic" in sys.modules) or 0
+main()
+"""
+
 ORDERLY_CODES = (0, -15)  # -15: of SIGTERM, after it has drained
 
 
@@ -68,11 +79,19 @@ def test_what_the_start_has_made_is_no_work_for_the_garbage_collector() -> None:
 
 
 def test_imports_wait_neither_for_the_garbage_collector_nor_for_alembic() -> None:
-    figures = "gc.get_freeze_count(), gc.isenabled(), 'alembic' in sys.modules"
-    code = f"import gc, sys, booksync_api_sample.cli; print({figures})"
-    frozen, *others = processes.run("sample", sys.executable, "-c", code).stdout.split()
+    result = processes.run("sample", sys.executable, "-c", SERVE_NOTHING_AND_COUNT)
+    frozen, *others = result.stdout.split()
     assert int(frozen) > 10_000
     assert others == ["True", "False"]
+
+
+@pytest.mark.parametrize(("words", "is_imported"), [(["/bin/sh", "-c", ":"], False), (["migrate", "--sql"], True)])
+def test_the_service_is_imported_for_its_own_commands_alone(words: list[str], is_imported: bool) -> None:
+    result = processes.run("sample", *words, PYTHONPROFILEIMPORTTIME="1")
+    assert result.returncode == 0, result.stderr
+    imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    heavy = {"fastapi", "pydantic", "sqlalchemy"}
+    assert imported & heavy == (heavy if is_imported else set())
 
 
 @pytest.mark.parametrize("words", [["serve"], ["migrate"], ["uvicorn", "booksync_api_sample.main:app"]])

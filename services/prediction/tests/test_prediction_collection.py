@@ -18,7 +18,7 @@ from booksync_api_prediction.collection import client, ingesting
 from booksync_api_prediction.collection.parsing import Collection, parse_collection
 from booksync_common.problems import unavailable
 from booksync_prediction_testing.mangacollec import FakeCollection, FakeMangacollec, run_fake_mangacollec
-from booksync_prediction_testing.service import House, open_house
+from booksync_prediction_testing.service import V1, House, open_house
 from booksync_service_testing.serving import PATIENCE, wait_for
 
 FOR_EVER = 3600.0  # s
@@ -185,6 +185,29 @@ async def test_answer_that_comes_late_is_there_for_who_asks_next(monkeypatch: py
         await wait_for(lambda: not fetches)
         monkeypatch.setattr(client, "FRESH", 300)
         assert (await ask(house, user))["suggested_volume_id"] == str(other)
+        assert site.questions == 2
+
+
+async def test_collection_on_its_way_is_not_kept_of_who_is_deleted_meanwhile() -> None:
+    async with linked() as (house, site, user, collection):
+        collection.add_series("Les Farceurs", volumes=1)
+        is_deleted = asyncio.Event()
+
+        async def answer_late() -> AsyncIterator[bytes]:
+            await is_deleted.wait()
+            yield json.dumps(collection.document).encode()
+
+        site.misbehaviour = StreamingResponse(answer_late())
+        first = asyncio.create_task(ask(house, user))
+        await wait_for(lambda: site.questions == 1)
+        assert (await house.client.delete(f"{V1}/me", headers=user)).status_code == 204
+        is_deleted.set()
+        assert (await first)["title"] == "Les Farceurs"
+        site.misbehaviour = None
+        await ask(house, user)
+        assert site.questions == 2
+        # and that one is kept
+        await ask(house, user)
         assert site.questions == 2
 
 

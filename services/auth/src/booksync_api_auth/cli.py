@@ -1,15 +1,12 @@
 """The command `booksync-api-auth`."""
 
-from booksync_common.loading import without_collecting
-
-with without_collecting():
-    from booksync_api_auth.service import SERVICE
-    from booksync_common.cli import run
+from booksync_api_auth.program import PROGRAM
+from booksync_common.cli import run
 
 
 def main() -> int:
     """Run the command line."""
-    return run(SERVICE)
+    return run(PROGRAM, "booksync_api_auth.service:SERVICE")
 
 
 if __name__ == "__main__":

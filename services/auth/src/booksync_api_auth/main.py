@@ -5,7 +5,7 @@ from functools import cache
 from fastapi import FastAPI
 
 from booksync_api_auth.service import SERVICE
-from booksync_common.cli import load_app
+from booksync_common.running import load_app
 
 
 @cache

@@ -83,12 +83,8 @@ class Registration:
             with self._passwords.admit() as hashing:
                 password_hash = await hashing.hash(new.password)
         async with self._database.session() as session:
-            if rule == "admin" and caller is not None:
-                await Users(session).lock_census()
-                if not await Users(session).is_admin(caller.user.id):
-                    raise registration_closed()  # not any more
             return await self.add(
-                session, new, rule=rule, password_hash=password_hash, signed_in=signed_in, origin=origin
+                session, new, rule=rule, caller=caller, password_hash=password_hash, signed_in=signed_in, origin=origin
             )
 
     async def add(
@@ -97,18 +93,22 @@ class Registration:
         new: NewProfile,
         *,
         rule: Rule,
+        caller: Identity | None,
         password_hash: str | None,
         signed_in: SignedIn | None,
         origin: Origin,
     ) -> User:
-        """Store a profile, unless it would have been the first and is not by now.
+        """Store a profile, unless by now it is not the first, or its caller no administrator.
 
-        :raises ProblemError: 409.
+        :param rule, caller: by which it was to be made, and by whom.
+        :raises ProblemError: 403, 409.
         """
         roles: dict[Rule, Role] = {"first": "admin", "open": "user", "admin": new.role}
         await Users(session).lock_census()
         if rule == "first" and await Users(session).any():
             raise ProblemError(409, "profile_exists", "Somebody else has made the first profile at the same time.")
+        if rule == "admin" and not (caller and await Users(session).is_admin(caller.user.id)):
+            raise registration_closed()
         user = await Users(session).add(
             username=new.username,
             email=new.email,

@@ -7,9 +7,9 @@ from booksync_api_auth.commands import create_admin, reset_password
 from booksync_api_auth.keys import Keys
 from booksync_api_auth.mangacollec.part import Mangacollec
 from booksync_api_auth.passwords import Passwords
+from booksync_api_auth.program import PROGRAM
 from booksync_api_auth.settings import AuthSettings
 from booksync_api_auth.tables import METADATA
-from booksync_common.commands import Command
 from booksync_common.parts import Part
 from booksync_common.service import Service
 
@@ -20,19 +20,15 @@ def make_parts(settings: AuthSettings) -> Sequence[Part]:
 
 
 SERVICE = Service(
-    name="auth",
+    program=PROGRAM,
     title="BookSync Auth API",
-    description="Profiles, sessions and the link to Mangacollec.",
     settings=AuthSettings,
     metadata=METADATA,
     routers=ROUTERS,
     max_body=256 * 1024,  # the largest that anybody means has an avatar of 64 KiB in it
     parts=make_parts,
     commands={
-        "create-admin": Command("make an administrator; asks for a name and a password", create_admin),
-        "reset-password": Command(
-            "set a profile's password, end its sessions and turn it on; asks for the name and the password",
-            reset_password,
-        ),
+        "create-admin": create_admin,
+        "reset-password": reset_password,
     },
 )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Request
 from pydantic import BeforeValidator, Field, HttpUrl, SecretStr
 
+from booksync_api_auth.program import PROGRAM
 from booksync_common.settings import Finding, ServiceSettings, check_key, is_sample
 
 Algorithm = Literal["HS256", "HS384", "HS512"]
@@ -22,7 +23,7 @@ def _check_algorithm(value: object) -> object:
 class AuthSettings(ServiceSettings):
     """The guide's table of variables, and what every service has."""
 
-    port: int = Field(default=8000, ge=1, le=65535)
+    port: int = Field(default=PROGRAM.port, ge=1, le=65535)
     jwt_secret_key: SecretStr | None = None
     jwt_algorithm: Annotated[Algorithm, BeforeValidator(_check_algorithm)] = "HS256"
     jwt_expire_minutes: int = Field(default=0, ge=0, le=5_256_000)  # 0: never

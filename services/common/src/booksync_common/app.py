@@ -86,7 +86,7 @@ def create_app[S: ServiceSettings](
 
     app = FastAPI(
         title=service.title,
-        description=service.description,
+        description=service.program.description,
         version=service.version,
         lifespan=lifespan,
         docs_url=None,  # ours has a policy

@@ -1,15 +1,16 @@
 """What a service is: the differences between auth, data and prediction, as data."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 from sqlalchemy import MetaData
 
 from booksync_common import __version__
-from booksync_common.commands import Command
+from booksync_common.database import Database
 from booksync_common.migrations import Migrations
 from booksync_common.parts import Part
+from booksync_common.program import Program
 from booksync_common.settings import ServiceSettings
 
 
@@ -25,9 +26,8 @@ def _no_options(_settings: ServiceSettings) -> Mapping[str, object]:
 class Service[Settings: ServiceSettings]:
     """A service of BookSync."""
 
-    name: str  # auth: also its schema
+    program: Program
     title: str
-    description: str
     settings: type[Settings]
     metadata: MetaData
     version: str = __version__
@@ -37,22 +37,22 @@ class Service[Settings: ServiceSettings]:
     server_settings: Mapping[str, str] = field(default_factory=dict)  # PostgreSQL's, for each connection
     parts: Callable[[Settings], Sequence[Part]] = _no_parts
     migration_options: Callable[[Settings], Mapping[str, object]] = _no_options
-    commands: Mapping[str, Command[Settings]] = field(default_factory=dict)
+    commands: Mapping[str, Callable[[Settings, Database], Awaitable[None]]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name, which is also that of its schema: auth."""
+        return self.program.name
 
     @property
     def distribution(self) -> str:
         """The name of the package, the command and the image."""
-        return f"booksync-api-{self.name}"
-
-    @property
-    def package(self) -> str:
-        """The name to import."""
-        return f"booksync_api_{self.name}"
+        return self.program.distribution
 
     def migrations(self, settings: Settings) -> Migrations:
         """Return the migrations of the service's schema."""
         return Migrations(
-            package=self.package,
+            package=self.program.package,
             schema=self.name,
             metadata=self.metadata,
             options=self.migration_options(settings),

@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from booksync_common.failures import ConfigurationError
+from booksync_common.program import HOST
 from booksync_common.secret_files import SecretFiles
 
 Environment = Literal["development", "test", "staging", "production"]
@@ -145,7 +146,7 @@ class ServiceSettings(BaseSettings):
     app_debug: bool | None = None
     debug: bool | None = None
 
-    host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside; the guide's default
+    host: str = HOST
     port: int = Field(ge=1, le=65535)
 
     database_url: Annotated[SecretStr, AfterValidator(_check_database_url)] | None = None

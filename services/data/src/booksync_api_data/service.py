@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from booksync_api_data.personal import me, volumes
 from booksync_api_data.personal.repository import forget_users
+from booksync_api_data.program import PROGRAM
 from booksync_api_data.settings import DataSettings
 from booksync_api_data.shared import reading, writing
 from booksync_api_data.tables import METADATA
@@ -24,9 +25,8 @@ def make_parts(settings: DataSettings) -> Sequence[Part]:
 
 
 SERVICE = Service(
-    name="data",
+    program=PROGRAM,
     title="BookSync Data API",
-    description="Facts about volumes that Mangacollec does not have.",
     settings=DataSettings,
     metadata=METADATA,
     # in this order: /volume-extra/import is no volume

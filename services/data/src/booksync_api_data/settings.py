@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from booksync_api_data.program import PROGRAM
 from booksync_common.auth_client import AuthClientSettings
 
 
@@ -12,7 +13,7 @@ class DataSettings(AuthClientSettings):
 
     without_key: ClassVar[str] = "every change of shared facts is answered 503"
 
-    port: int = Field(default=8001, ge=1, le=65535)
+    port: int = Field(default=PROGRAM.port, ge=1, le=65535)
 
     @property
     def is_debug(self) -> bool:

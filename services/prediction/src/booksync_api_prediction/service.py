@@ -18,14 +18,14 @@ from booksync_api_prediction.model import Load, Model
 from booksync_api_prediction.phrases import Phrases
 from booksync_api_prediction.predictions import history
 from booksync_api_prediction.predictions.routes import ROUTER as PREDICTIONS
+from booksync_api_prediction.program import PROGRAM, RECREATE
 from booksync_api_prediction.recommendations.routes import ROUTER as RECOMMENDATIONS
 from booksync_api_prediction.settings import PredictionSettings
 from booksync_api_prediction.similarity.repository import SEARCH
 from booksync_api_prediction.similarity.routes import ROUTER as SIMILARITY
 from booksync_api_prediction.tables import METADATA
-from booksync_api_prediction.vectors import RECREATE, recreate_column
+from booksync_api_prediction.vectors import recreate_column
 from booksync_common.auth_client import AuthClient
-from booksync_common.commands import Command
 from booksync_common.departures import Departures
 from booksync_common.introspection import Introspection
 from booksync_common.parts import Part
@@ -72,9 +72,8 @@ def make_migration_options(settings: PredictionSettings) -> Mapping[str, object]
 _PILE = 4 * 1024**2  # bytes: 5,000 volumes with titles and kinds, and 20,000 ids
 
 SERVICE = Service(
-    name="prediction",
+    program=PROGRAM,
     title="BookSync Prediction API",
-    description="What to read next.",
     settings=PredictionSettings,
     metadata=METADATA,
     # the fixed addresses before those with a name in them
@@ -88,7 +87,5 @@ SERVICE = Service(
     parts=make_parts,
     server_settings=SEARCH,
     migration_options=make_migration_options,
-    commands={
-        RECREATE: Command("give the column of vectors VECTOR_DIMENSION, and embed the library again", recreate_column),
-    },
+    commands={RECREATE: recreate_column},
 )

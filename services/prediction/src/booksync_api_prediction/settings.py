@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import AnyHttpUrl, Field
 
+from booksync_api_prediction.program import PROGRAM
 from booksync_common.auth_client import AuthClientSettings
 
 #: pgvector's limit of an indexed column of type vector.
@@ -16,7 +17,7 @@ class PredictionSettings(AuthClientSettings):
 
     without_key: ClassVar[str] = "a machine needs an API key of the Auth API to embed"
 
-    port: int = Field(default=8002, ge=1, le=65535)
+    port: int = Field(default=PROGRAM.port, ge=1, le=65535)
     vector_dimension: int = Field(default=384, ge=1, le=MAX_DIMENSION)
     similarity_threshold: float = Field(default=0.7, ge=-1, le=1)
     embedding_model: str = Field(default="all-MiniLM-L6-v2", min_length=1)

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from booksync_api_prediction.index import NAME as INDEX
+from booksync_api_prediction.program import RECREATE
 from booksync_api_prediction.settings import PredictionSettings
 from booksync_api_prediction.tables import JOBS
 from booksync_common.database import Database
@@ -16,7 +17,6 @@ from booksync_common.migrations import INIT_SCRIPT, is_permission_denied
 logger = logging.getLogger(__name__)
 
 COLUMN = "prediction.embeddings.embedding"
-RECREATE = "recreate-embeddings"
 
 _EXTENSION = text("""
     SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'vector') AS installed,

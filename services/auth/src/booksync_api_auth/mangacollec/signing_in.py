@@ -66,7 +66,7 @@ class MangacollecSignIn:
             certify_adult=account.certify_adult is True,
         )
         return await self._registration.add(
-            session, new, rule=rule, password_hash=None, signed_in=signed_in, origin=origin
+            session, new, rule=rule, caller=None, password_hash=None, signed_in=signed_in, origin=origin
         )
 
     async def _find_free_name(self, session: AsyncSession, name: str) -> str:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from sqlalchemy import Column, Integer, Table, UniqueConstraint, insert, text
 
+from booksync_api_sample.program import PROGRAM
 from booksync_common.columns import make_id, make_times
 from booksync_common.database import Session, make_metadata
 from booksync_common.problems import ProblemError
@@ -29,7 +30,7 @@ NOTES = Table(
 class SampleSettings(ServiceSettings):
     """Nothing of its own."""
 
-    port: int = Field(default=8999, ge=1, le=65535)
+    port: int = Field(default=PROGRAM.port, ge=1, le=65535)
 
 
 class Credentials(BaseModel):
@@ -100,9 +101,8 @@ async def make_problem() -> None:
 
 
 SERVICE = Service(
-    name="sample",
+    program=PROGRAM,
     title="Sample API",
-    description="For tests.",
     settings=SampleSettings,
     metadata=METADATA,
     routers=[ROUTER],

@@ -36,6 +36,9 @@ class ServiceContract:
     def test_port_is_the_guides(self) -> None:
         assert self.load().port == self.port
 
+    def test_commands_are_those_of_the_command_line(self) -> None:
+        assert self.service.commands.keys() == self.service.program.commands.keys()
+
     def test_no_request_is_matched_twice(self) -> None:
         app = create_app(self.service, self.load())
         assert app.routes

@@ -73,6 +73,7 @@ class Collections(Part):
         self._client: httpx.AsyncClient | None = None
         self._known: OrderedDict[UUID, _Known] = OrderedDict()
         self._fetches: dict[UUID, asyncio.Task[Collection | None]] = {}
+        self._forgotten: set[UUID] = set()  # since their fetches began
         self._turn = asyncio.Lock()
         self._rests_until = 0.0  # s, monotonic
         self._status = 502  # of its last failure
@@ -91,8 +92,10 @@ class Collections(Part):
             await self._client.aclose()
 
     def forget(self, user_id: UUID) -> None:
-        """Drop what is kept of a user."""
+        """Drop what is kept of a user; what is on its way is answered with, and not kept."""
         self._known.pop(user_id, None)
+        if user_id in self._fetches:
+            self._forgotten.add(user_id)
 
     async def find(self, user_id: UUID, token: str) -> Collection | None:
         """Return a user's collection; None when the user has no link to Mangacollec.
@@ -117,6 +120,7 @@ class Collections(Part):
 
     def _begin(self, user_id: UUID, token: str) -> asyncio.Task[Collection | None]:
         """Begin to fetch, for all requests of a user that want it meanwhile."""
+        self._forgotten.discard(user_id)
         fetch = self._fetches[user_id] = asyncio.create_task(self._renew(user_id, token))
         # looked at, for the case that nobody waits for it any more
         fetch.add_done_callback(lambda done: None if done.cancelled() else done.exception())
@@ -135,9 +139,9 @@ class Collections(Part):
             raise self._rest(504) from error
         finally:
             del self._fetches[user_id]
-        if collection is None:
-            self.forget(user_id)
-            return None
+        if collection is None or user_id in self._forgotten:
+            self._known.pop(user_id, None)
+            return collection
         self._known[user_id] = _Known(collection, asked)
         self._known.move_to_end(user_id)
         while len(self._known) > CAPACITY:

@@ -1,6 +1,7 @@
 """SQL that compares volumes with a wish and with what was read; vectors stay in the database."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from pgvector.sqlalchemy import VECTOR
@@ -24,6 +25,15 @@ from booksync_api_prediction.tables import EMBEDDINGS
 
 #: Of the series that were read, those whose closeness counts: one is chance, all are nobody's taste.
 CLOSEST = 3
+
+
+@dataclass(frozen=True)
+class Closest:
+    """What was read and is closest to something."""
+
+    row_id: UUID
+    cosine: float
+    is_for_everybody: bool  # or for adults
 
 
 async def find_rows(
@@ -73,35 +83,32 @@ async def compare(
     return {row_id: (one, other) for row_id, one, other in await session.execute(statement)}
 
 
-async def find_closest(
-    session: AsyncSession, rows: Sequence[UUID], read: Sequence[UUID]
-) -> Mapping[UUID, tuple[UUID, float]]:
-    """Return, for each row, the row of what was read that is closest, and their cosine."""
-    candidate, other = EMBEDDINGS.alias("candidate"), EMBEDDINGS.alias("other")
+async def find_closest(session: AsyncSession, rows: Sequence[UUID], read: Sequence[UUID]) -> Mapping[UUID, Closest]:
+    """Return, for each row, what was read and is closest."""
+    candidate, other = EMBEDDINGS.alias("candidate"), EMBEDDINGS
     distance = candidate.c.embedding.cosine_distance(other.c.embedding)
     closest = (
-        select(other.c.id, (1 - distance).cast(Float).label("cosine"))
+        select(
+            other.c.id.label("row_id"),
+            (1 - distance).cast(Float).label("cosine"),
+            is_for(adult=False).label("is_for_everybody"),
+        )
         .where(
             other.c.id == any_of(read),
             func.coalesce(other.c.series_id, other.c.item_id)
             != func.coalesce(candidate.c.series_id, candidate.c.item_id),
         )
+        .correlate(candidate)
         .order_by(distance)
         .limit(1)
         .lateral("closest")
     )
     statement = (
-        select(candidate.c.id, closest.c.id, closest.c.cosine)
+        select(candidate.c.id, closest.c.row_id, closest.c.cosine, closest.c.is_for_everybody)
         .select_from(candidate.join(closest, true()))
         .where(candidate.c.id == any_of(rows))
     )
-    return {row_id: (found, cosine) for row_id, found, cosine in await session.execute(statement)}
-
-
-async def find_harmless(session: AsyncSession, rows: Sequence[UUID]) -> set[UUID]:
-    """Return those of rows that everybody may see."""
-    statement = select(EMBEDDINGS.c.id).where(EMBEDDINGS.c.id == any_of(rows), is_for(adult=False))
-    return set(await session.scalars(statement))
+    return {row_id: Closest(*values) for row_id, *values in await session.execute(statement)}
 
 
 def _read_series(rows: Sequence[UUID]) -> CTE:

@@ -57,18 +57,17 @@ async def explain(
     """
     rows = {row["id"]: row for item in ranked if (row := knowledge.find_row(item.candidate.volume))}
     closest = await closeness.find_closest(session, list(rows), list(taste.rows))
-    # reasons are kept, and may be read by who may not see what was read here
-    nameable = await closeness.find_harmless(session, [other_id for other_id, _ in closest.values()])
     chosen = []
     for item in ranked:
         volume = item.candidate.volume
         row = knowledge.find_row(volume)
         similarity, close_to = None, None
         if row is not None and row["id"] in closest:
-            other_id, cosine = closest[row["id"]]
-            other = taste.rows[other_id]
-            similarity = fuse(cosine, compare(read_facts(row), read_facts(other)))
-            close_to = other["title"] if similarity >= threshold and other_id in nameable else None
+            found = closest[row["id"]]
+            other = taste.rows[found.row_id]
+            similarity = fuse(found.cosine, compare(read_facts(row), read_facts(other)))
+            # reasons are kept, and may be read by who may not see what was read here
+            close_to = other["title"] if similarity >= threshold and found.is_for_everybody else None
         kinds, phrases = find_fitting(volume, wish, language)
         suits_length = volume.is_counted and (rate_length(wish.length, volume.series_length) or 0) > HALF
         grounds = Grounds(

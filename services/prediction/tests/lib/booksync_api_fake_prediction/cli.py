@@ -1,16 +1,12 @@
-"""Its command; FAKE_SECONDS is how long a batch takes."""
+"""Its command."""
 
-import os
-
+from booksync_api_prediction.program import PROGRAM
 from booksync_common.cli import run
-from booksync_prediction_testing.encoder import WordEncoder, load_this
-from booksync_prediction_testing.service import make_service
 
 
 def main() -> int:
     """Run the command line."""
-    encoder = WordEncoder(seconds=float(os.environ.get("FAKE_SECONDS", "0")))
-    return run(make_service(load_this(encoder)))
+    return run(PROGRAM, "booksync_api_fake_prediction.service:SERVICE")
 
 
 if __name__ == "__main__":
