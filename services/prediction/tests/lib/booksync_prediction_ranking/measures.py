@@ -3,14 +3,22 @@
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
-from bench.ranking.library import SEED, Query, Reader
+from booksync_prediction_ranking.library import SEED, Query, Reader
 
 TOP = 10
 #: A first suggestion of at least this grade, of 4, is a hit.
 HIT = 3
 RANDOM_TURNS = 50
+
+
+class Quality(NamedTuple):
+    """Of a ranking, over many requests."""
+
+    ndcg: float  # at 10
+    hit_rate: float  # of the first suggestion
 
 
 def measure_ndcg(ranking: Sequence[UUID], grades: Mapping[UUID, int], top: int = TOP) -> float:
@@ -31,13 +39,13 @@ def select_possible(queries: Sequence[Query]) -> list[Query]:
     return [query for query in queries if max(query.grades.values()) >= HIT]
 
 
-def measure(ranker: Ranker, queries: Sequence[Query]) -> tuple[float, float]:
-    """Return nDCG@10 and the hit rate of the first suggestion, over queries that have a hit at all."""
+def measure(ranker: Ranker, queries: Sequence[Query]) -> Quality:
+    """Measure a ranking over the queries that have a hit at all."""
     possible = select_possible(queries)
     rankings = [(query, ranker(query)) for query in possible]
     ndcg = sum(measure_ndcg(ranking, query.grades) for query, ranking in rankings) / len(possible)
     hits = sum(query.grades[ranking[0]] >= HIT for query, ranking in rankings) / len(possible)
-    return ndcg, hits
+    return Quality(ndcg, hits)
 
 
 def rank_by_popularity(readers: Sequence[Reader]) -> Ranker:
@@ -49,7 +57,7 @@ def rank_by_popularity(readers: Sequence[Reader]) -> Ranker:
     return lambda query: sorted((s.id for s in query.reader.pile), key=lambda key: (-counts[key], key))
 
 
-def measure_random(queries: Sequence[Query]) -> tuple[float, float]:
+def measure_random(queries: Sequence[Query]) -> Quality:
     """Return the mean of many random orders."""
     chance = random.Random(SEED)  # noqa: S311 - a sample
 
@@ -57,4 +65,4 @@ def measure_random(queries: Sequence[Query]) -> tuple[float, float]:
         return chance.sample([series.id for series in query.reader.pile], len(query.reader.pile))
 
     turns = [measure(shuffle, queries) for _ in range(RANDOM_TURNS)]
-    return sum(ndcg for ndcg, _ in turns) / RANDOM_TURNS, sum(hits for _, hits in turns) / RANDOM_TURNS
+    return Quality(*(sum(values) / RANDOM_TURNS for values in zip(*turns, strict=True)))

@@ -1,0 +1,1 @@
+"""How good the rankings are, on a labelled library, beside what would be simpler."""
