@@ -86,14 +86,15 @@ async def describe(served: ServedLibrary) -> str:
     predictions, similar = await served.compare_predictions(), await served.compare_similar()
     backend = served.serving.app.state.parts["model"]._encoder.backend
     possible = len(select_possible(served.queries.held))
+    model, queries = f"{served.settings.model_name} ({backend})", len(served.queries.held)
     library = "../services/prediction/tests/lib/booksync_prediction_ranking/library.toml"
     about = f"""
-        Made by `TEST_DATABASE_URL=… BOOKSYNC_MODELS=DIR .venv/bin/python -m bench.ranking` with
-        {served.settings.model_name} ({backend}); {len(served.library)} series and {len(served.readers)} readers that exist
-        only in [library.toml]({library}), with a pile of {PILE} and {READ} series read each. The weights of predictions
-        were tuned on half of the readers; the other half counts: of its {len(served.queries.held)} requests (each reader
-        in each of six moods) the {possible} whose pile has a hit at all, a suggestion of grade {HIT} or 4, which suits
-        both reader and mood. `service-prediction-pytest` holds the service to being better than each baseline.
+        Made by `TEST_DATABASE_URL=… BOOKSYNC_MODELS=DIR .venv/bin/python -m bench.ranking` with {model};
+        {len(served.library)} series and {len(served.readers)} readers that exist only in [library.toml]({library}),
+        with a pile of {PILE} and {READ} series read each. The weights of predictions were tuned on half of the readers;
+        the other half counts: of its {queries} requests (each reader in each of six moods) the {possible} whose pile
+        has a hit at all, a suggestion of grade {HIT} or 4, which suits both reader and mood. `service-prediction-pytest`
+        holds the service to being better than each baseline.
     """
     similarity = """
         Of each series, the ten most similar; a series is as relevant as it has themes in common. The weights of
