@@ -93,8 +93,8 @@ async def describe(served: ServedLibrary) -> str:
         {len(served.library)} series and {len(served.readers)} readers that exist only in [library.toml]({library}),
         with a pile of {PILE} and {READ} series read each. The weights of predictions were tuned on half of the readers;
         the other half counts: of its {queries} requests (each reader in each of six moods) the {possible} whose pile
-        has a hit at all, a suggestion of grade {HIT} or 4, which suits both reader and mood. `service-prediction-pytest`
-        holds the service to being better than each baseline.
+        has a hit at all, a suggestion of grade {HIT} or 4, which suits both reader and mood.
+        `service-prediction-pytest` holds the service to being better than each baseline.
     """
     similarity = """
         Of each series, the ten most similar; a series is as relevant as it has themes in common. The weights of
