@@ -1,5 +1,6 @@
 """The text of an item: clean, without HTML, the same for the same facts, and never nothing."""
 
+import time
 from uuid import UUID, uuid4
 
 import pytest
@@ -32,11 +33,26 @@ ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
         ("a < b et c > d", "a < b et c > d"),
         ("  \t\n\x00 x\u200b\x07 ", "x"),
         ("</script>texte", "texte"),
+        ("a <![SPOILER] b", "a <![SPOILER] b"),
+        ("a <![CDATA[x]]> b", "a b"),
+        ("a <!DOCTYPE html><!-- b > c --> d <?php e ?>", "a d"),
+        ('a <a href="b > c">d</a> <a href="e>f', "a d f"),
+        ("a <SCRIPT type='x'>b</Script > c <script>d", "a c"),
+        ("&lt;b&gt; &#0; &#xD800;", "<b> \ufffd \ufffd"),
         ("", ""),
     ],
 )
 def test_html_is_text(html: str, text: str) -> None:
     assert strip_html(html) == text
+
+
+@pytest.mark.parametrize(
+    "piece", ["<a ", '<a "', "<a '", "<!--", "<![", "<script ", "<script>", "</script ", "<script></script", "&lt", "<"]
+)
+def test_hostile_html_is_read_in_no_time(piece: str) -> None:
+    begin = time.process_time()
+    strip_html(piece * (50_000 // len(piece)))
+    assert time.process_time() - begin < 1
 
 
 @given(ANY)

@@ -1,9 +1,9 @@
 """The text of an item, which is what gets a vector: from its fields, without HTML, always in the same order."""
 
 import hashlib
+import html
 import re
 from collections.abc import Sequence
-from html.parser import HTMLParser
 
 #: Of the recipe below. A row that was made by another one is stale.
 TEXT_VERSION = 1
@@ -13,29 +13,13 @@ _SPACE = re.compile(r"\s+")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # these, and what no reader sees
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\ufeff\ud800-\udfff]")
-_SILENT = frozenset({"script", "style", "template", "head"})
-
-
-class _Stripper(HTMLParser):
-    """Collects the text between tags."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self._silent = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        self._silent += tag in _SILENT
-        self.pieces.append(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._silent -= tag in _SILENT and self._silent > 0
-        self.pieces.append(" ")
-
-    def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self.pieces.append(data)
+# what is no text: comments, what no reader sees between its tags, and tags, however they are written; each part ends at
+# the latest where another tag begins, so that a text is read once, whoever wrote it
+_TAG = r"""(?:[^<>"']|"[^"<]*"|'[^'<]*')*+>"""
+_MARKUP = re.compile(
+    rf"<(?:!--.*?(?:-->|\Z)|(script|style|template|head)\b{_TAG}.*?(?:</\1\s*>|\Z)|[/!?a-z](?:{_TAG}|[^<>]*+>))",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 def drop_unstorable(value: str) -> str:
@@ -50,11 +34,8 @@ def clean(value: str) -> str:
 
 def strip_html(value: str) -> str:
     """Return the text of a piece of HTML, however broken: tags are spaces, entities are characters."""
-    stripper = _Stripper()
-    stripper.feed(value)
-    stripper.close()
     # tags within words, as in H<sub>2</sub>O, are rare in synopses; paragraphs without a space between them are not
-    return clean("".join(stripper.pieces))
+    return clean(html.unescape(_MARKUP.sub(" ", value)))
 
 
 def build_text(
