@@ -77,6 +77,7 @@ async def ask(running: Serving, method: str, path: str, **headers: str) -> tuple
         ("Basic dXNlcjpwYXNz", "token_invalid"),
         ("Bearer two words", "token_invalid"),
         ("Bearer " + "a" * 5000, "token_invalid"),
+        ("Bearer a" + "=" * 5000, "token_invalid"),
         ("Bearer caf\u00e9", "token_invalid"),
         ("Bearer unknown", "token_invalid"),
     ],
@@ -88,6 +89,13 @@ async def test_no_user_without_a_token_that_is_valid(auth: FakeAuth, header: str
         assert (answer.status_code, answer.json()["code"]) == (401, code)
         # what cannot be a token is not worth a question
         assert auth.questions == (["unknown"] if header == "Bearer unknown" else [])
+
+
+async def test_a_secret_may_have_any_characters(auth: FakeAuth) -> None:
+    secret = "le-secret-de-la-bibliothèque-qui-est-long"
+    async with serving(auth, secret=secret) as running:
+        answer = await running.client.put("/shared", headers=[(b"x-api-key", secret.encode())])
+        assert answer.status_code == 200
 
 
 async def test_a_user_is_who_the_token_says(auth: FakeAuth) -> None:

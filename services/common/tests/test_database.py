@@ -107,16 +107,24 @@ async def test_statements_are_kept_as_the_address_says(database_url: URL, size: 
     await database.close()
 
 
+async def sleep(database: Database, *, is_fetched: bool) -> None:
+    """Ask for what takes longer than anybody waits."""
+    if is_fetched:
+        await database.fetch("SELECT pg_sleep(10)")
+    async with database.session() as session:
+        await session.execute(text("SELECT pg_sleep(10)"))
+
+
+@pytest.mark.parametrize("is_fetched", [False, True], ids=["session", "fetch"])
 async def test_answer_that_does_not_come_is_named_and_its_connection_replaced(
-    database_url: URL, monkeypatch: pytest.MonkeyPatch
+    database_url: URL, monkeypatch: pytest.MonkeyPatch, is_fetched: bool
 ) -> None:
     monkeypatch.setattr(module, "COMMAND_TIMEOUT", 0.5)
     database = Database(database_url, application="pool-under-test", schema="public", pool_size=1)
     try:
         process = await find_process(database)
         with pytest.raises(DBAPIError) as raised:
-            async with database.session() as session:
-                await session.execute(text("SELECT pg_sleep(10)"))
+            await sleep(database, is_fetched=is_fetched)
         assert from_database(raised.value).code == "database_unavailable"
         assert await find_process(database) != process
     finally:

@@ -52,6 +52,12 @@ async def test_wrong_method(serving: Serving) -> None:
     assert answer.headers["allow"] == "POST"
 
 
+async def test_all_methods_of_a_path_are_named(serving: Serving) -> None:
+    answer = await serving.client.request("PURGE", "/notes/1")
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "DELETE, POST"
+
+
 async def test_own_problem(serving: Serving) -> None:
     body = assert_problem(await serving.client.get("/problem"), 418, "teapot")
     assert body["errors"] == [{"location": ["query", "tea"], "code": "empty"}]

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from booksync_api_data.conditions import Precondition
+from booksync_api_data.conditions import Precondition, build_etag
 from booksync_api_data.personal.repository import PersonalRepository
 from booksync_api_data.shared import lookups
 from booksync_api_data.shared.repository import VolumeRepository
 from booksync_api_data.writes import Item, Repository, write_one
 from booksync_common.database import Database
 from booksync_data_testing.api import MACHINE, MINE, VOLUMES, Api
+from booksync_service_testing.server import execute
 
 FACTS: dict[str, Any] = {
     "object_id": "object-1",
@@ -29,6 +30,16 @@ FACTS: dict[str, Any] = {
     "source": "a shop",
     "locked_fields": ["weight", "nb_pages"],
 }
+
+
+def tag_of(volume: Mapping[str, Any]) -> str:
+    """Return the entity tag of a version."""
+    return build_etag(volume["version"], datetime.fromisoformat(volume["updated_at"]))
+
+
+def about(volume: Mapping[str, Any], condition: Mapping[str, str]) -> dict[str, str]:
+    """Return a condition in which the tag of this volume's version stands for "1"."""
+    return {name: value.replace('"1"', tag_of(volume)) for name, value in condition.items()}
 
 
 async def test_put_then_get(api: Api) -> None:
@@ -48,7 +59,7 @@ async def test_put_then_get(api: Api) -> None:
         "version": 1,
     }
     assert {name: value for name, value in read.json().items() if not name.endswith("_at")} == expected
-    assert read.headers["etag"] == created.headers["etag"] == '"1"'
+    assert read.headers["etag"] == created.headers["etag"] == tag_of(read.json())
     updated = datetime.fromisoformat(read.json()["updated_at"]).replace(microsecond=0)
     assert parsedate_to_datetime(read.headers["last-modified"]) == updated
     assert read.headers["cache-control"] == "private, no-cache"
@@ -103,9 +114,19 @@ async def test_a_deleted_volume_comes_back_with_another_tag(api: Api) -> None:
     assert (await api.client.get(address, headers=api.sign_in())).status_code == 404
     assert (await api.get(VOLUMES))["items"] == []
     again = await api.client.put(address, json={}, headers=MACHINE)
-    assert (again.status_code, again.headers["etag"]) == (201, '"3"')
+    assert (again.status_code, again.json()["version"], again.headers["etag"]) == (201, 3, tag_of(again.json()))
     assert {again.json()[name] for name in FACTS if name != "locked_fields"} == {None}
     assert again.json()["created_at"] > volume["created_at"]
+
+
+async def test_version_that_comes_again_after_a_restore_has_another_tag(api: Api) -> None:
+    first = await api.put(nb_pages=1)
+    await execute(api.url, f"DELETE FROM data.volume_extra WHERE volume_id = '{first['volume_id']}'")
+    again = await api.put(uuid.UUID(first["volume_id"]), nb_pages=2)
+    assert again["version"] == first["version"]
+    assert tag_of(again) != tag_of(first)
+    stale = {**api.sign_in(), "If-None-Match": tag_of(first)}
+    assert (await api.client.get(f"{VOLUMES}/{first['volume_id']}", headers=stale)).json()["nb_pages"] == 2
 
 
 @pytest.mark.parametrize(
@@ -127,10 +148,11 @@ async def test_a_deleted_volume_comes_back_with_another_tag(api: Api) -> None:
 )
 async def test_conditions_of_reading(api: Api, condition: Mapping[str, str], status: int) -> None:
     volume = await api.put()
-    answer = await api.client.get(f"{VOLUMES}/{volume['volume_id']}", headers={**api.sign_in(), **condition})
+    headers = {**api.sign_in(), **about(volume, condition)}
+    answer = await api.client.get(f"{VOLUMES}/{volume['volume_id']}", headers=headers)
     assert answer.status_code == status
     if status == 304:
-        assert (answer.content, answer.headers["etag"]) == (b"", '"1"')
+        assert (answer.content, answer.headers["etag"]) == (b"", tag_of(volume))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +173,7 @@ async def test_conditions_of_reading(api: Api, condition: Mapping[str, str], sta
 async def test_conditions_of_writing(api: Api, condition: Mapping[str, str], is_there: bool, status: int) -> None:
     volume_id = uuid.uuid4()
     if is_there:
-        await api.put(volume_id, nb_pages=1)
+        condition = about(await api.put(volume_id, nb_pages=1), condition)
     answer = await api.client.put(f"{VOLUMES}/{volume_id}", json={"nb_pages": 2}, headers={**MACHINE, **condition})
     assert answer.status_code == status
     if is_there:
@@ -166,14 +188,14 @@ async def test_delete_of_another_version_is_refused(api: Api) -> None:
     address = f"{VOLUMES}/{volume['volume_id']}"
     refused = await api.client.delete(address, headers={**MACHINE, "If-Match": '"9"'})
     assert refused.status_code == 412
-    assert (await api.client.delete(address, headers={**MACHINE, "If-Match": '"1"'})).status_code == 204
+    assert (await api.client.delete(address, headers={**MACHINE, "If-Match": tag_of(volume)})).status_code == 204
 
 
 @pytest.mark.parametrize("condition", [{"If-Match": '"1"'}, {"If-None-Match": "*"}])
 async def test_of_fifty_writers_with_one_condition_one_wins(api: Api, condition: Mapping[str, str]) -> None:
     volume_id = uuid.uuid4()
     if "If-Match" in condition:
-        await api.put(volume_id, nb_pages=1000)
+        condition = about(await api.put(volume_id, nb_pages=1000), condition)
     answers = await asyncio.gather(
         *(
             api.client.put(f"{VOLUMES}/{volume_id}", json={"nb_pages": number}, headers={**MACHINE, **condition})

@@ -211,6 +211,30 @@ async def test_collection_on_its_way_is_not_kept_of_who_is_deleted_meanwhile() -
         assert site.questions == 2
 
 
+async def test_collection_of_a_deleted_profile_is_kept_no_longer() -> None:
+    async with linked() as (house, _site, user, collection):
+        collection.add_series("Les Farceurs", volumes=1)
+        await ask(house, user)
+        parts = house.serving.app.state.parts
+        assert parts["collections"]._known
+        house.auth.deleted.append(house.user_id(user))
+        await parts["departures"]._make_round(house.serving.app.state.database)
+        assert not parts["collections"]._known
+
+
+async def test_nothing_is_prepared_while_a_job_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with linked() as (house, _site, user, collection):
+        collection.add_series("Les Farceurs", volumes=1)
+        with monkeypatch.context() as patched:
+            patched.setattr(ingesting, "find_active", lambda *_: asyncio.sleep(0, {"id": "a job"}))
+            patched.setattr(ingesting, "_make_item", None)
+            await ask(house, user)
+        assert await house.count("jobs") == 0
+        # the next one does it
+        await ask(house, user)
+        assert await house.count("jobs") == 1
+
+
 @pytest.mark.parametrize("is_kept", [False, True])
 async def test_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch, is_kept: bool) -> None:
     async def drip() -> AsyncIterator[bytes]:

@@ -15,7 +15,7 @@ from booksync_common.introspection import Caller, Introspection, Machine
 from booksync_common.problems import ProblemError, unavailable
 
 #: RFC 6750, section 2.1; 4 KiB, as the Auth API issues none that is longer.
-BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]{1,4096}=*)", re.IGNORECASE)
+BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]{1,4096}={0,2})", re.IGNORECASE)
 KEY_HEADER = "X-API-Key"
 API_KEY = re.compile(r"[!-~]{1,4096}")
 
@@ -78,8 +78,8 @@ async def _find_machine(request: Request, key: str) -> Machine | None:
     """Return whose key it is; None for APP_SECRET_KEY, which may do everything."""
     settings: AuthClientSettings = request.app.state.settings
     own = settings.app_secret_key
-    # in a time that does not tell how much of it is right
-    if own is not None and hmac.compare_digest(key.encode(), own.get_secret_value().encode()):
+    # in a time that does not tell how much of it is right; a header's bytes are read as Latin-1, whatever they mean
+    if own is not None and hmac.compare_digest(key.encode("latin-1"), own.get_secret_value().encode()):
         return None
     introspection: Introspection = request.app.state.parts[Introspection.name]
     machine = await introspection.find_machine(key) if API_KEY.fullmatch(key) else None

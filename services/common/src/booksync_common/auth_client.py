@@ -7,6 +7,7 @@ from typing import ClassVar
 import httpx
 from pydantic import AnyHttpUrl, BaseModel, SecretStr, ValidationError
 
+from booksync_common.cookies import NO_COOKIES
 from booksync_common.problems import unavailable
 from booksync_common.settings import Finding, ServiceSettings, check_key
 
@@ -67,7 +68,7 @@ class AuthClient:
     async def open(self) -> None:
         """Make the connections' pool."""
         # the environment's proxies are for the way out of the house
-        self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=KEPT, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=KEPT, cookies=NO_COOKIES, trust_env=False)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -219,6 +219,8 @@ class Database:
             except asyncpg.PostgresError as error:
                 raise DBAPIError(statement, None, error) from error
             except (TimeoutError, OSError, asyncpg.InterfaceError) as error:
+                # what was given up is still being cancelled, and the next who had the connection would wait for that
+                connection.invalidate(error)
                 raise OperationalError(statement, None, error) from error
 
     async def close(self) -> None:

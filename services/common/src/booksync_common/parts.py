@@ -30,7 +30,7 @@ class Check:
 class Part:
     """Something that has to be started before the service can do its work.
 
-    Making one does nothing. Each method may raise FatalError, which ends the service.
+    Making one does nothing. Whatever is to be done before the service is ready may raise FatalError, which ends it.
     """
 
     name: str

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from booksync_common.logs import request_id
 
@@ -170,6 +171,12 @@ def internal() -> ProblemError:
     return ProblemError(500, "internal_error", "Something went wrong here; the log of the service says what.")
 
 
+def _find_methods(app: FastAPI, request: Request) -> list[str]:
+    routes = [route for route in app.router.routes if isinstance(route, Route)]
+    found = [route.methods or () for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
+    return sorted({method for methods in found for method in methods})
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of an application with a problem."""
 
@@ -182,6 +189,9 @@ def install(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # Starlette names those of the first route that has the path (RFC 9110, section 15.5.6: all of them)
+            error.headers = {"Allow": ", ".join(_find_methods(app, request))}
         return answer(from_http(error), request)
 
     async def on_validation(request: Request, error: Exception) -> Response:

@@ -28,7 +28,7 @@ EXIT_BEHIND = 1
 def load_app[S: ServiceSettings](service: Service[S]) -> FastAPI:
     """Make the application from the environment, for Uvicorn's command line.
 
-    :raises SystemExit: the environment will not do; the one line is on standard error.
+    Where the environment will not do, one line on standard error says so, and the process ends with 1.
     """
     try:
         settings = service.settings.load()

@@ -17,9 +17,12 @@ ETAG = re.compile(r'\s*((?:W/)?"[\x21\x23-\x7e]*")\s*(?:,|$)')
 ANY = "*"
 
 
-def build_etag(*parts: int) -> str:
-    """Make the strong entity tag of a version."""
-    return f'"{"-".join(map(str, parts))}"'
+def build_etag(version: int, updated_at: datetime) -> str:
+    """Make the strong entity tag of a version.
+
+    Versions begin anew in a row that was deleted and comes back, and come again in a database that was restored.
+    """
+    return f'"{version}-{int(updated_at.timestamp() * 1_000_000)}"'
 
 
 def parse_etags(header: str | None) -> frozenset[str] | None:
@@ -35,7 +38,7 @@ def parse_etags(header: str | None) -> frozenset[str] | None:
     while position < len(header):
         match = ETAG.match(header, position)
         if match is None:
-            raise ProblemError(400, "etag_invalid", 'An entity tag is like "3", as the answer had it, with its quotes.')
+            raise ProblemError(400, "etag_invalid", "An entity tag is as the answer had it, with its quotes.")
         found.add(match[1])
         position = match.end()
     return frozenset(found)

@@ -1,8 +1,10 @@
 """The Prediction API: what to read next."""
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_prediction.backends import load_encoder
 from booksync_api_prediction.collection.client import Collections
@@ -39,6 +41,13 @@ def make_parts(settings: PredictionSettings, *, load: Load = load_encoder) -> Se
     """
     model = Model(settings, load=load)
     auth = AuthClient(settings.auth_addresses)
+    collections = Collections(auth, str(settings.mangacollec_base_url))
+
+    async def forget(session: AsyncSession, users: Sequence[UUID]) -> int:
+        for user_id in users:
+            collections.forget(user_id)
+        return await history.forget(session, users)
+
     handlers = {
         "bulk": make_bulk_handler(settings, model),
         "reindex": make_reindex_handler(settings, model),
@@ -49,8 +58,8 @@ def make_parts(settings: PredictionSettings, *, load: Load = load_encoder) -> Se
         model,
         Phrases(model),
         Introspection(auth),
-        Departures(auth, history.forget),
-        Collections(auth, str(settings.mangacollec_base_url)),
+        Departures(auth, forget),
+        collections,
         runner,
         Indexing(settings, runner),
     ]

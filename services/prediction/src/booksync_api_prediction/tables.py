@@ -62,6 +62,8 @@ EMBEDDINGS = Table(
     CheckConstraint("kind IN ('series', 'volume')", name="kind"),
 )
 Index(None, EMBEDDINGS.c.model, EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id)
+#: What a row may be of; looked for by name where an id is known alone, as they stand before the ids in the index.
+KINDS = ("series", "volume")
 # few, and each search asks which volumes they cover
 Index(
     "ix_embeddings_adult_series",

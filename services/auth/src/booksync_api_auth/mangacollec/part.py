@@ -13,6 +13,7 @@ from booksync_api_auth.mangacollec import problems
 from booksync_api_auth.mangacollec.conversation import Conversation
 from booksync_api_auth.mangacollec.gate import Gate
 from booksync_api_auth.settings import AuthSettings
+from booksync_common.cookies import NO_COOKIES
 from booksync_common.parts import Check, Part
 
 #: s
@@ -39,7 +40,7 @@ class Mangacollec(Part):
     async def start(self) -> None:
         """Make the client. It follows no redirect, lest a password go elsewhere."""
         headers = {"Accept": "application/json"}
-        self._client = httpx.AsyncClient(base_url=self._base_url, timeout=TIMEOUT, headers=headers)
+        self._client = httpx.AsyncClient(base_url=self._base_url, timeout=TIMEOUT, headers=headers, cookies=NO_COOKIES)
 
     async def stop(self) -> None:
         """Close the client's connections."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, Field, SecretStr, field_validator
-from sqlalchemy import Column, Integer, Table, UniqueConstraint, insert, text
+from sqlalchemy import Column, Integer, Table, UniqueConstraint, delete, insert, text
 
 from booksync_api_sample.program import PROGRAM
 from booksync_common.columns import make_id, make_times
@@ -65,6 +65,12 @@ async def add_note(number: int, session: Session) -> dict[str, int]:
     """Store what cannot be committed twice."""
     await session.execute(insert(NOTES).values(number=number))
     return {"number": number}
+
+
+@ROUTER.delete("/notes/{number}")
+async def remove_note(number: int, session: Session) -> None:
+    """Remove what need not be there."""
+    await session.execute(delete(NOTES).where(NOTES.c.number == number))
 
 
 @ROUTER.get("/hold")

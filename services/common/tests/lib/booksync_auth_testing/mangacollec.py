@@ -142,8 +142,9 @@ class Mangacollec:
             await asyncio.sleep(self.delay)
             await self.is_answering.wait()
             if self.mood == "well":
-                status, answer = self.answer(path, headers, body)
-                await _write(writer, status, json.dumps(answer).encode())
+                # a cookie would be somebody else's
+                status, answer = (400, {"error": "cookie"}) if "cookie" in headers else self.answer(path, headers, body)
+                await _write(writer, status, json.dumps(answer).encode(), b"Set-Cookie: session=1; Path=/\r\n")
             else:
                 await self._misbehave(reader, writer)
         finally:

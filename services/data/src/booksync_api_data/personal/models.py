@@ -77,9 +77,4 @@ class PersonalVolume(BaseModel):
     @property
     def etag(self) -> str:
         """The entity tag."""
-        return build_personal_etag(self.version, self.created_at)
-
-
-def build_personal_etag(version: int, created_at: datetime) -> str:
-    """Make the entity tag of a row, whose version begins anew when it was deleted and comes back."""
-    return build_etag(version, int(created_at.timestamp() * 1_000_000))
+        return build_etag(self.version, self.updated_at)

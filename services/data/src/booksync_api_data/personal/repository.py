@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, CursorResult, delete, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from booksync_api_data.conditions import build_etag
 from booksync_api_data.merging import Stored
-from booksync_api_data.personal.models import FACTS, NOTHING, PersonalVolume, build_personal_etag
+from booksync_api_data.personal.models import FACTS, NOTHING, PersonalVolume
 from booksync_api_data.tables import IDEMPOTENCY_KEYS, USER_VOLUME
 from booksync_api_data.upsert import build_arrays, build_upsert
 from booksync_api_data.writes import Write
@@ -25,7 +26,7 @@ _FIND = text(f"""
 """)  # noqa: S608 - of constants
 # in the order of the ids, so that two batches do not wait for each other
 _LOCK = text(f"""
-    SELECT volume_id, version, created_at, {", ".join(FACTS)} FROM data.user_volume
+    SELECT volume_id, version, updated_at, {", ".join(FACTS)} FROM data.user_volume
     WHERE user_id = :user_id AND volume_id = ANY(CAST(:ids AS uuid[])) ORDER BY volume_id FOR UPDATE
 """)  # noqa: S608 - of constants
 
@@ -72,11 +73,11 @@ class PersonalRepository:
         )
 
 
-def _build_stored(version: int, created_at: datetime, *facts: Any) -> Stored:
+def _build_stored(version: int, updated_at: datetime, *facts: Any) -> Stored:
     return Stored(
         facts=dict(zip(FACTS, facts, strict=True)),
         version=version,
-        tag=build_personal_etag(version, created_at),
+        tag=build_etag(version, updated_at),
     )
 
 

@@ -87,7 +87,7 @@ async def get_volume(volume_id: UUID, _user: User, database: DatabaseOf, if_chan
     if not found:
         raise missing(volume_id)
     volume = found[0]
-    etag = build_etag(volume.version)
+    etag = build_etag(volume.version, volume.updated_at)
     headers = build_headers(etag=etag, updated_at=volume.updated_at)
     if if_changed.is_current(etag=etag, updated_at=volume.updated_at):
         return Response(status_code=304, headers=headers)

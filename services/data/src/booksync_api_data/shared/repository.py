@@ -1,8 +1,7 @@
 """The SQL of data.volume_extra.
 
 What is written goes through one statement (see upsert.py), which also writes its place in the feed of changes.
-A volume that was deleted keeps its row without its facts: its version goes on when it comes back, so that no entity tag
-is ever given twice.
+A volume that was deleted keeps its row without its facts, and its version goes on when it comes back.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +55,7 @@ FIND = f"""
 _FIND = text(FIND.format("CAST(:ids AS uuid[])"))
 # in the order of the ids, so that two batches do not wait for each other
 _LOCK = text(f"""
-    SELECT volume_id, version, deleted_at, {", ".join(_FACTS)} FROM data.volume_extra
+    SELECT volume_id, version, updated_at, deleted_at, {", ".join(_FACTS)} FROM data.volume_extra
     WHERE volume_id = ANY(CAST(:ids AS uuid[])) ORDER BY volume_id FOR UPDATE
 """)  # noqa: S608 - of constants
 
@@ -99,12 +98,12 @@ class VolumeRepository:
         return {row.volume_id for row in written}
 
 
-def _build_stored(version: int, deleted_at: datetime | None, *facts: Any) -> Stored:
+def _build_stored(version: int, updated_at: datetime, deleted_at: datetime | None, *facts: Any) -> Stored:
     return Stored(
         facts=dict(zip(_FACTS, facts, strict=True)),
         version=version,
         is_deleted=deleted_at is not None,
-        tag=build_etag(version),
+        tag=build_etag(version, updated_at),
     )
 
 

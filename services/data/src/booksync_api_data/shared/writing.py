@@ -106,6 +106,6 @@ async def _write(session: AsyncSession, item: Item, precondition: Precondition, 
     repository = VolumeRepository(session)
     outcome = await write_one(repository, item, precondition, **options)
     volume = (await repository.find([item.volume_id]))[item.volume_id]
-    headers = build_headers(etag=build_etag(volume.version), updated_at=volume.updated_at)
+    headers = build_headers(etag=build_etag(volume.version, volume.updated_at), updated_at=volume.updated_at)
     status = 201 if outcome.plan.status == "created" else 200
     return Response(volume.model_dump_json(), status, media_type="application/json", headers=headers)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from booksync_api_prediction.collection.parsing import Collection, parse_collection
 from booksync_common.auth_client import AuthClient, read_code
+from booksync_common.cookies import NO_COOKIES
 from booksync_common.parts import Part
 from booksync_common.problems import ProblemError
 from booksync_common.retry_after import parse_retry_after
@@ -80,7 +81,7 @@ class Collections(Part):
 
     async def start(self) -> None:
         """Make the client."""
-        self._client = httpx.AsyncClient(timeout=TIMEOUT)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT, cookies=NO_COOKIES)
 
     async def stop(self) -> None:
         """End what is being fetched, and close the connections."""

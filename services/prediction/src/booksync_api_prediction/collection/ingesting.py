@@ -12,6 +12,7 @@ from uuid import UUID
 from booksync_api_prediction.collection.parsing import Collected, Collection
 from booksync_api_prediction.embeddings import repository
 from booksync_api_prediction.embeddings.bodies import Item, Kind
+from booksync_api_prediction.jobs.repository import find_active
 from booksync_api_prediction.jobs.runner import FAILURES, Runner
 from booksync_common.database import Database
 from booksync_common.startup import describe
@@ -40,13 +41,15 @@ async def embedding_after(
 async def _embed_missing(collection: Collection, *, model: str, database: Database, jobs: Runner) -> None:
     """Queue a job for what is missing, unless one is under way."""
     entries = _find_entries(collection)
+    request = {"model": model, "only_missing": True}
     async with database.session() as session:
+        if await find_active(session, "bulk", request) is not None:
+            return
         known = await repository.find_known(session, model, list(entries))
     missing = [key for key in entries if key not in known]
     if missing:
         synopses = _find_synopses(collection)
         items = [_make_item(kind, key, entries[kind, key], synopses) for kind, key in missing[:LIMIT]]
-        request = {"model": model, "only_missing": True}
         await jobs.enqueue(database, "bulk", request, items=[item.model_dump(mode="json") for item in items], once=True)
     collection.is_embedded = not missing
 

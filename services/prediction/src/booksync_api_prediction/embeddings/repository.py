@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from booksync_api_prediction.embeddings.bodies import Kind
 from booksync_api_prediction.lists import any_of
-from booksync_api_prediction.tables import EMBEDDINGS
+from booksync_api_prediction.tables import EMBEDDINGS, KINDS
 from booksync_api_prediction.texts import TEXT_VERSION
 
 Connection = AsyncSession | AsyncConnection
@@ -54,7 +54,9 @@ async def find_facts(connection: Connection, model: str, items: Sequence[tuple[K
 async def find_known(connection: Connection, model: str, items: Sequence[tuple[Kind, UUID]]) -> set[tuple[str, UUID]]:
     """Return which items are stored."""
     statement = select(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id).where(
-        EMBEDDINGS.c.model == model, EMBEDDINGS.c.item_id == any_of([item_id for _, item_id in items])
+        EMBEDDINGS.c.model == model,
+        EMBEDDINGS.c.kind.in_(KINDS),
+        EMBEDDINGS.c.item_id == any_of([item_id for _, item_id in items]),
     )
     return {(kind, item_id) for kind, item_id in await connection.execute(statement)}
 

@@ -19,14 +19,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_prediction.lists import any_of
 from booksync_api_prediction.similarity.repository import FACTS, Filter
-from booksync_api_prediction.tables import EMBEDDINGS, RECOMMENDATIONS
+from booksync_api_prediction.tables import EMBEDDINGS, KINDS, RECOMMENDATIONS
 
 KIND = "recommendation"
 
 
 async def find_items(session: AsyncSession, ids: Sequence[UUID], *, model: str) -> Sequence[RowMapping]:
     """Return what is known of series and volumes."""
-    statement = select(*FACTS).where(EMBEDDINGS.c.model == model, EMBEDDINGS.c.item_id == any_of(ids))
+    statement = select(*FACTS).where(
+        EMBEDDINGS.c.model == model, EMBEDDINGS.c.kind.in_(KINDS), EMBEDDINGS.c.item_id == any_of(ids)
+    )
     return (await session.execute(statement)).mappings().all()
 
 

@@ -86,11 +86,15 @@ class FakeMangacollec:
         self.at_once -= 1
         if self.misbehaviour is not None:
             return self.misbehaviour
+        if "cookie" in request.headers:
+            # it would be somebody else's
+            return JSONResponse({"errors": ["a cookie"]}, 400)
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token not in self.collections:
             return JSONResponse({"errors": ["unauthorized"]}, 401)
         # in ASCII, which half a character can be written in
-        return Response(json.dumps(self.collections[token].document), media_type="application/json")
+        content = json.dumps(self.collections[token].document)
+        return Response(content, media_type="application/json", headers={"Set-Cookie": f"session={token}"})
 
 
 @asynccontextmanager
