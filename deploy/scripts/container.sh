@@ -24,14 +24,18 @@ container_setting() {
     # the variables are the container's
     # shellcheck disable=SC2016
     "$engine" exec -i "$1" sh -c 'eval "value=\${$1:-} file=\${$1_FILE:-}"
-        if [ -z "$value" ] && [ -n "$file" ]; then value=$(cat "$file"); fi
+        if [ -z "$value" ] && [ -n "$file" ]; then value=$(cat "$file") || exit 1; fi
         printf %s "${value:-$2}"' sh "$2" "$3" </dev/null
 }
 
+# returns, as going back has more to say when it cannot
 find_database() {
-    user=$(container_setting "$container" POSTGRES_USER postgres) ||
-        fail "no command can be run in $container: is it running? ($engine exec; CONTAINER_ENGINE, DATABASE_CONTAINER)"
-    database=$(container_setting "$container" POSTGRES_DB "$user")
+    if ! user=$(container_setting "$container" POSTGRES_USER postgres) ||
+        ! database=$(container_setting "$container" POSTGRES_DB "$user"); then
+        say "no command can be run in $container: is it running? ($engine exec; CONTAINER_ENGINE, DATABASE_CONTAINER) Or what" \
+            "its POSTGRES_USER_FILE or POSTGRES_DB_FILE names cannot be read there"
+        return 1
+    fi
     # where to stand while databases are made, renamed and removed
     aside=postgres
     [[ $database != postgres ]] || aside=template1

@@ -11,8 +11,8 @@
 #
 # Has every image here, by digest, before anything changes; saves the database, which has to run for that, into backups/
 # (backup.sh); writes the images into .env; starts what has changed; and waits until every container is healthy. When that
-# fails, or is interrupted, the images that ran before are started again. Migrations are not taken back: services run on a
-# newer schema.
+# fails, or is interrupted, the images that ran before are started again, and a service that had no container has none again.
+# Migrations are not taken back: services run on a newer schema.
 #
 #     --recreate          make every container anew, as for a secret that has changed
 #     HEALTHY_SECONDS     how long they may take (300)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Go back to images that were in service before.
 #
-#     rollback.sh                      every service to the release before (releases/)
+#     rollback.sh                      every service that runs to the release before (releases/)
 #     rollback.sh auth-api             one service
 #     rollback.sh auth-api IMAGE       one service to an image, e.g. booksync-api-auth:1.0.0
 #
@@ -23,12 +23,18 @@ take_lock
 
 # the newest release in which what is asked for is another one than now
 find_release() {
-    local file current pattern=${VARIABLES[${service:-none}]:-.*_IMAGE}
-    current=$(list_running_images | grep "^$pattern=" | sort)
+    local file current names asked
+    find_services
+    [[ -z $service ]] || active=("$service")
+    current=$(list_images "${active[@]}") || fail "what runs now cannot be named, see above; nothing was changed"
+    [[ -n $current ]] || fail "no service runs: name one; $usage"
+    names=$(sed 's/^/^/; s/=.*/=/' <<<"$current")
     for file in $(printf '%s\n' "$releases"/[0-9]* | sort -r); do
         [[ -r $file ]] || continue
-        if [[ $(grep "^$pattern=" "$file" | sort) != "$current" ]]; then
-            grep "^$pattern=" "$file"
+        # of a service that is stopped on purpose nothing is asked
+        asked=$(grep "$names" "$file") || continue
+        if grep -qvxF "$current" <<<"$asked"; then
+            printf '%s\n' "$asked"
             return
         fi
     done
@@ -43,11 +49,15 @@ else
 fi
 
 changes=()
+services=
 for target in "${targets[@]}"; do
     image=$(pin "${target#*=}") || fail "${target#*=} cannot be had here or from a registry, see above; nothing was changed"
     changes+=("${target%%=*}=$image")
     say "$image"
+    for name in "${SERVICES[@]}"; do
+        [[ ${VARIABLES[$name]} != "${target%%=*}" ]] || services+=" $name"
+    done
 done
 
-change_to "$service" "${changes[@]}"
+change_to "$services" "${changes[@]}"
 say "in service and healthy"

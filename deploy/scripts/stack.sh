@@ -2,10 +2,11 @@
 # shellcheck disable=SC2154 # container.sh sets engine and database
 # How deploy.sh and rollback.sh change the images of the stack: sourced by them, after container.sh and env-file.sh.
 #
-#     HEALTHY_SECONDS     how long the containers may take to be healthy (default: 300)
+#     HEALTHY_SECONDS     how long the containers may take to be healthy (default: 300; above the compose file's start_period
+#                         the engine's own checks decide)
 #
-# A release is a file of releases/ with one line an image, as .env has it. Every line of them names exactly one image: by
-# digest when it came from a registry, else by a tag made of its id.
+# A release is a file of releases/ with one line an image, as .env has it, for each service that has a container. Every line
+# of them names exactly one image: by digest when it came from a registry, else by a tag made of its id.
 
 directory=$(cd "${here:?}/.." && pwd)
 env_file=$directory/.env
@@ -72,10 +73,15 @@ name_by_id() {
 
 # $1: a reference, $2: an image's id; print its name by digest, where the reference's registry gave it one, or else by id
 name_for_good() {
-    local digest
-    digest=$("$engine" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$2" |
-        grep -F "$(repository_of "$1")@" | head -n 1) || true
-    if [[ -n $digest ]]; then printf '%s' "$digest"; else name_by_id "$1" "$2"; fi
+    local repository name
+    repository=$(repository_of "$1")
+    while read -r name; do
+        # without a registry it is what some engines give to each image that is loaded, and ends with its tag
+        [[ $repository == */* && $name == "$repository@"* ]] || continue
+        printf '%s' "$name"
+        return
+    done < <("$engine" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$2")
+    name_by_id "$1" "$2"
 }
 
 # $1: a reference; have the image here, and print the name that is this image's alone
@@ -111,10 +117,22 @@ running_image_of() {
     esac
 }
 
-# NAME=VALUE for each service
-list_running_images() {
-    local service image
+# the services that have a container, and those of them that run: a server need not have all four
+find_services() {
+    local service is_running
+    present=()
+    active=()
     for service in "${SERVICES[@]}"; do
+        is_running=$("$engine" container inspect --format '{{.State.Running}}' "${CONTAINERS[$service]}" 2>/dev/null) || continue
+        present+=("$service")
+        [[ $is_running != true ]] || active+=("$service")
+    done
+}
+
+# $@: services; NAME=VALUE for each
+list_images() {
+    local service image
+    for service; do
         image=$(running_image_of "$service") || return
         printf '%s=%s\n' "${VARIABLES[$service]}" "$image"
     done
@@ -138,9 +156,8 @@ show_what_is_wrong() {
     local service state
     for service in "${SERVICES[@]}" nginx; do
         state=$("$engine" container inspect --format '{{.State.Status}} {{with .State.Health}}{{.Status}}{{end}}' \
-            "${CONTAINERS[$service]}" 2>/dev/null) || state="there is no container"
-        # of nginx there need not be one
-        case $service:$state in *:"running healthy" | nginx:"there is no container") continue ;; esac
+            "${CONTAINERS[$service]}" 2>/dev/null) || continue
+        [[ $state != "running healthy" ]] || continue
         say "$service: $state"
         compose logs --no-color --no-log-prefix --tail 20 "$service" >&2 || true
     done
@@ -155,18 +172,41 @@ start() {
 }
 up_options=()
 
+# what ran runs again, what was stopped is stopped, and what was not there goes: stopped alone it would start with the machine
+restore_services() {
+    local service new=() idle=()
+    for service in "${SERVICES[@]}"; do
+        if [[ " ${present[*]} " != *" $service "* ]]; then
+            ! "$engine" container inspect "${CONTAINERS[$service]}" >/dev/null 2>&1 || new+=("$service")
+        elif [[ " ${active[*]} " != *" $service "* ]]; then
+            idle+=("$service")
+        fi
+    done
+    if ((${#new[@]})); then
+        compose rm --stop --force "${new[@]}" >&2 || return
+        say "removed, as there was none before: ${new[*]}"
+    fi
+    if ((${#idle[@]})); then
+        compose up --no-start --no-deps "${idle[@]}" >&2 && compose stop "${idle[@]}" >&2 || return
+    fi
+    ((${#active[@]} == 0)) || start "${active[@]}"
+}
+
 undo() {
     [[ -e $env_file.before ]] || return 0
     # a second ^C does not leave it half done, and nobody may be there any more to read what it says, nor room to write it
     trap '' INT TERM HUP
     set +e
     say "going back to what was there before" || exec 2>>"$directory/deploy.log"
-    if ! mv "$env_file.before" "$env_file" || ! start "${SERVICES[@]}"; then
+    if ! mv "$env_file.before" "$env_file" || ! restore_services; then
         show_what_is_wrong
         say "going back failed as well: mend what is said above, then $here/deploy.sh --no-backup"
         exit 3
-    # nginx where it is turned on, which may be what failed
-    elif ! compose up --detach --wait --wait-timeout "$healthy_seconds" >&2; then
+    elif ((${#active[@]} == 0)); then
+        say "no service ran before, and none runs now: mend what is said above, then $here/deploy.sh --no-backup"
+    # nginx where it is turned on, which may be what failed; to name it alone would turn it on
+    elif compose config --services | grep -x nginx >/dev/null &&
+        ! compose up --detach --wait --wait-timeout "$healthy_seconds" nginx >&2; then
         show_what_is_wrong
         say "the services are healthy again, as they were; nginx is not, see above"
     else
@@ -176,15 +216,14 @@ undo() {
 
 # $1: services, separated by spaces, or nothing for all; $@: NAME=VALUE of images: change to them, or to nothing
 change_to() {
-    local services=$1 running before
+    local services=$1 images before=()
     shift
     mkdir -p "$releases"
-    running=$(list_running_images) || fail "what runs now cannot be named, see above; nothing was changed"
-    mapfile -t before <<<"$running"
+    find_services
+    images=$(list_images "${present[@]}") || fail "what runs now cannot be named, see above; nothing was changed"
+    [[ -z $images ]] || mapfile -t before <<<"$images"
     # what was started by hand is what a rollback leads to
-    if [[ -z $(ls "$releases") ]] && "$engine" container inspect "${CONTAINERS[postgres]}" >/dev/null 2>&1; then
-        record_release "$running"
-    fi
+    [[ -n $(ls "$releases") || -z $images ]] || record_release "$images"
     # now, and not when a disk may be full
     copy_env_file "$env_file" "$env_file.before" "${before[@]}"
     trap undo EXIT
@@ -199,8 +238,11 @@ change_to() {
         show_what_is_wrong
         fail "the stack is not healthy with $*"
     fi
+    # it is in service, and ^C is too late to mean anything else
+    trap '' INT TERM HUP
     rm "$env_file.before"
+    find_services
     # not what .env says: a service that was started by hand has no line there, or a name that moves
-    { running=$(list_running_images) && record_release "$running"; } ||
+    { images=$(list_images "${present[@]}") && record_release "$images"; } ||
         say "this release cannot be written into $releases, see above: rollback.sh will not lead back to it"
 }

@@ -85,6 +85,9 @@ mapAttrs mkCheck {
       "test_compose.py"
       "test_variables.py"
     ];
+    sources = serviceSources // {
+      "compose.yaml" = ../../compose.yaml;
+    };
     env = withServices.env // {
       BOOKSYNC_COMPOSE = command "compose" compose;
     };

@@ -52,6 +52,29 @@ def test_an_image_may_be_named_by_digest(compose: Compose, file: str) -> None:
     assert compose.read(file, env_file=f"AUTH_IMAGE={DIGEST}\n")["services"]["auth-api"]["image"] == DIGEST
 
 
+@pytest.mark.parametrize("env_file", ["", f"AUTH_IMAGE={DIGEST}\nDEBUG=false\n"])
+def test_root_is_deploys_development(tmp_path: Path, env_file: str) -> None:
+    """Names, volumes, and what deploy/.env says."""
+    folders = [tmp_path / name for name in ("deploy", "root")]
+    for folder in folders:
+        folder.mkdir()
+    here, root = (Compose(folder) for folder in folders)
+    document = here.read("compose.yaml", env_file=env_file)
+    # what is said once for several services is not included under its own name
+    assert root.read_root(env_file=env_file) == {name: part for name, part in document.items() if name[:2] != "x-"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_engine_is_as_patient_as_the_script(compose: Compose, name: str) -> None:
+    """No failed check counts before deploy.sh itself gives up."""
+    patience = re.search(r"HEALTHY_SECONDS:-(\d+)", (DEPLOY / "scripts/stack.sh").read_text())
+    assert patience
+    period = re.fullmatch(r"(?:(\d+)m)?(\d+)s", read_production(compose)[name]["healthcheck"]["start_period"])
+    assert period
+    minutes, seconds = (int(part or 0) for part in period.groups())
+    assert minutes * 60 + seconds >= int(patience[1])
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_services_wait_for_a_healthy_database(compose: Compose, file: str) -> None:
     services = compose.read(file)["services"]

@@ -309,6 +309,15 @@ def test_keys_of_an_api_that_does_not_run_are_those_that_its_stack_has(host: Hos
     assert kept.read_text() == f"JWT_SECRET_KEY={SECRET}\nCREDENTIALS_KEY=of-credentials\n"
 
 
+def test_a_key_that_the_container_cannot_read_is_the_one_that_its_stack_has(host: Host) -> None:
+    with (host.containers / "booksync_auth_api").open("a") as stream:
+        stream.write("CREDENTIALS_KEY_FILE=/tmp/host/absent\n")
+    host.secrets.mkdir()
+    (host.secrets / "credentials_key").write_text("of-credentials")
+    kept = host.back_up().with_suffix(".keys")
+    assert kept.read_text() == f"JWT_SECRET_KEY={SECRET}\nCREDENTIALS_KEY=of-credentials\n"
+
+
 UNRESTORABLE = """
 CREATE FUNCTION data.is_fine(n int) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE TABLE data.odd (n int CHECK (data.is_fine(n)));

@@ -7,7 +7,7 @@ import pytest
 
 from booksync_testing.compose import DEPLOY
 from booksync_testing.programs import write_program
-from booksync_testing.releases import add_first_version, deploy
+from booksync_testing.releases import LOCAL, add_first_version, add_image, deploy
 from booksync_testing.sandbox import load_tools
 from booksync_testing.server import ScriptServer
 
@@ -60,5 +60,15 @@ def first(installed: ScriptServer) -> ScriptServer:
     """Return a server on which the first version runs."""
     add_first_version(installed)
     result = deploy(installed)
+    assert result.code == 0, result.output
+    return installed
+
+
+@pytest.fixture
+def some(installed: ScriptServer) -> ScriptServer:
+    """Return a server that runs, and has the images of, the database and one service alone."""
+    for service, letter in (("postgres", "a"), ("auth-api", "b")):
+        add_image(installed, "images", LOCAL[service], letter=letter)
+    result = deploy(installed, "auth-api")
     assert result.code == 0, result.output
     return installed

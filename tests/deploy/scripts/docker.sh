@@ -2,7 +2,8 @@
 # Stands in for docker and its compose. Images are files of /engine/images and /engine/registry by name, with / as %:
 # a line with their id, how they do once they run, and their name by digest, if they have one. Containers are files of
 # /engine/containers with the image's name and its id; nginx is one more where .env has COMPOSE_PROFILES=nginx. The volume is
-# /engine/volume, whether memory can be limited is in /engine/memory-limit. What was called is in /engine/calls.
+# /engine/volume, whether memory can be limited is in /engine/memory-limit. With /engine/exec-fails nothing can be executed
+# while a container is stuck. What was called is in /engine/calls.
 set -eu
 printf '%s\n' "$*" >>/engine/calls
 
@@ -34,10 +35,11 @@ container() {
 }
 
 up() {
-    local services=() service id health rest failed=0
+    local services=() service id health rest failed=0 is_started=yes
     while (($#)); do
         case $1 in
             --wait-timeout) shift ;;
+            --no-start) is_started=no ;;
             -*) ;;
             *) services+=("$1") ;;
         esac
@@ -50,13 +52,24 @@ up() {
     for service in "${services[@]}"; do
         [[ -e $(place images "$(image "$service")") ]] || no_such "image: $(image "$service")"
         read -r id health rest <"$(place images "$(image "$service")")"
+        [[ $is_started == yes ]] || health=stopped
         printf '%s %s %s\n' "$(image "$service")" "$id" "$health" >"/engine/containers/$(container "$service")"
         [[ $service != postgres ]] || touch /engine/volume
-        [[ $health == healthy ]] || failed=1
+        [[ $health == healthy || $health == stopped ]] || failed=1
         # as one that does not end by itself
         [[ $health != hangs ]] || sleep 60
     done
     return "$failed"
+}
+
+# rm with its options, or stop; and services
+take_down() {
+    local service file
+    for service; do
+        [[ $service != --* ]] || continue
+        file=/engine/containers/$(container "$service")
+        if [[ $1 == --stop ]]; then rm "$file"; else sed -i 's/[^ ]*$/stopped/' "$file"; fi
+    done
 }
 
 compose() {
@@ -64,7 +77,12 @@ compose() {
     case $1 in
         up) shift && up "$@" ;;
         logs) echo "the last words of ${!#}" ;;
-        config) ! grep -q '^BROKEN=' /srv/booksync/.env ;;
+        config)
+            if grep -q '^BROKEN=' /srv/booksync/.env; then return 1; fi
+            [[ ${2:-} != --services ]] || printf '%s\n' postgres auth-api data-api prediction-api
+            [[ ${2:-} != --services || $(value COMPOSE_PROFILES) != nginx ]] || echo nginx
+            ;;
+        rm | stop) shift && take_down "$@" ;;
     esac
 }
 
@@ -112,6 +130,7 @@ case $1 in
         [[ $source -ef $(place images "$3") ]] || cp "$source" "$(place images "$3")"
         ;;
     exec)
+        if [[ -e /engine/exec-fails ]] && grep -q stuck /engine/containers/*; then no_such container; fi
         if [[ $* == *psql* ]]; then cat >>/engine/sql; else printf family; fi
         ;;
 esac

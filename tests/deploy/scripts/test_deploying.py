@@ -119,6 +119,85 @@ def test_nothing_left_to_go_back_to_is_said(first: ScriptServer) -> None:
     assert "going back failed as well" in result.output
 
 
+def test_database_that_cannot_be_asked_on_the_way_back_is_said(first: ScriptServer) -> None:
+    (first.engine / "exec-fails").touch()
+    add_image(first, "images", LOCAL["auth-api"], letter="e", health=NOT_HEALTHY)
+    result = deploy(first, LOCAL["auth-api"])
+    assert result.code == 3, result.output
+    assert "no command can be run in booksync-postgres: is it running?" in result.output
+    assert "going back failed as well" in result.output
+
+
+def test_server_of_some_services_goes_back_to_those(some: ScriptServer) -> None:
+    """The images of the others are not here, and no registry has them."""
+    before = identities(some)
+    assert before.keys() == {"booksync-postgres", "booksync_auth_api"}
+    add_image(some, "images", LOCAL["auth-api"], letter="e", health=NOT_HEALTHY)
+    result = deploy(some, LOCAL["auth-api"])
+    assert result.code == 1, result.output
+    assert "the stack is healthy again, as it was" in result.output
+    assert identities(some) == before
+    assert read_env(some)["AUTH_IMAGE"] == "booksync-api-auth:id-bbbbbbbbbbbb"
+    assert "DATA_IMAGE" not in read_env(some)
+
+
+def test_service_that_was_not_there_before_is_not_left_broken(some: ScriptServer) -> None:
+    before = identities(some)
+    add_image(some, "images", LOCAL["data-api"], letter="e", health=NOT_HEALTHY)
+    result = deploy(some, LOCAL["data-api"])
+    assert result.code == 1, result.output
+    assert "the last words of data-api" in result.output
+    assert "removed, as there was none before: data-api" in result.output
+    assert identities(some) == before
+    assert "DATA_IMAGE" not in read_env(some)
+
+
+def test_service_that_was_stopped_on_purpose_is_stopped_again(first: ScriptServer) -> None:
+    assert first.run("scripts/compose.sh", "stop", "data-api").code == 0
+    before, identity = running(first), identities(first)
+    add_image(first, "images", LOCAL["data-api"], letter="e", health=NOT_HEALTHY)
+    result = deploy(first, LOCAL["data-api"])
+    assert result.code == 1, result.output
+    assert (running(first), identities(first)) == (before, identity)
+    assert (first.engine / "containers/booksync-api-data").read_text().split()[2] == "stopped"
+
+
+def test_first_installation_that_fails_leaves_no_service(installed: ScriptServer) -> None:
+    add_first_version(installed)
+    add_image(installed, "images", LOCAL["auth-api"], letter="b", health=NOT_HEALTHY)
+    result = deploy(installed)
+    assert result.code == 1, result.output
+    assert "no service ran before, and none runs now" in result.output
+    assert running(installed) == {}
+    add_image(installed, "images", LOCAL["auth-api"], letter="e")
+    assert deploy(installed, "--no-backup").code == 0
+    assert len(running(installed)) == len(LOCAL)
+
+
+def test_image_that_only_this_machine_has_gets_a_tag_of_its_own(first: ScriptServer) -> None:
+    """Some engines give it a digest as well, by which the next load leaves nothing to be found."""
+    path = first.engine / "images" / LOCAL["auth-api"]
+    path.write_text(f"sha256:{'e' * 64} healthy booksync-api-auth@sha256:{'E' * 64}\n")
+    result = deploy(first, LOCAL["auth-api"])
+    assert result.code == 0, result.output
+    assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-eeeeeeeeeeee"
+
+
+def test_interruption_after_it_is_in_service_is_none(first: ScriptServer) -> None:
+    write_program(
+        first.stubs / "sync",
+        "#!/bin/bash\n[[ $* != */releases/* ]] || { kill -INT 0; touch /engine/interrupted; }\n"
+        'exec /usr/bin/sync "$@"\n',
+    )
+    add_image(first, "images", LOCAL["auth-api"], letter="e")
+    process = first.start("scripts/deploy.sh", LOCAL["auth-api"])
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert (first.engine / "interrupted").exists()
+    assert "in service and healthy" in output
+    assert len(list((first.folder / "releases").iterdir())) == 2
+
+
 def turn_nginx_on(server: ScriptServer, *, health: str) -> None:
     """Let .env have nginx too, as an operator does."""
     add_image(server, "images", "nginx:stable-alpine", letter="f", health=health)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from booksync_testing.releases import LOCAL, add_first_version, add_image, deploy, running
+from booksync_testing.releases import LOCAL, add_first_version, add_image, deploy, identities, running
 from booksync_testing.server import ScriptServer
 
 REGISTRY = "registry.example:5000/family"
@@ -54,6 +54,42 @@ def test_rollback_leads_from_one_new_service_to_a_stack_that_was_started_by_hand
     assert result.code == 0, result.output
     assert running(installed)["booksync_auth_api"] == "booksync-api-auth:id-bbbbbbbbbbbb"
     assert running(installed)["booksync-api-data"] == "booksync-api-data:id-cccccccccccc"
+
+
+def test_rollback_on_a_server_of_some_services_is_of_those(some: ScriptServer) -> None:
+    before = identities(some)
+    add_image(some, "images", LOCAL["auth-api"], letter="e")
+    assert deploy(some, LOCAL["auth-api"]).code == 0
+    result = some.run("scripts/rollback.sh")
+    assert result.code == 0, result.output
+    assert identities(some) == before
+
+
+def test_rollback_leaves_what_was_stopped_on_purpose(first: ScriptServer) -> None:
+    second_version(first)
+    assert first.run("scripts/compose.sh", "stop", "data-api").code == 0
+    result = first.run("scripts/rollback.sh")
+    assert result.code == 0, result.output
+    assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-bbbbbbbbbbbb"
+    name, _, state = (first.engine / "containers/booksync-api-data").read_text().split()
+    assert (name, state) == ("booksync-api-data:id-ffffffffffff", "stopped")
+
+
+def test_digest_of_another_registry_is_not_taken_for_the_names(installed: ScriptServer) -> None:
+    """Of `family/…` the one of `registry.example:5000/family/…` would be asked for elsewhere than where it is from."""
+    add_first_version(installed)
+    tag = "family/booksync-api-auth:1.0.0"
+    (installed.engine / "images" / tag.replace("/", "%")).write_text(
+        f"sha256:{'e' * 64} healthy {REGISTRY}/booksync-api-auth@sha256:{'E' * 64}\n"
+    )
+    with (installed.folder / ".env").open("a") as stream:
+        stream.write(f"AUTH_IMAGE={tag}\n")
+    assert installed.run("docker", "compose", "up", "--detach").code == 0
+    add_image(installed, "images", LOCAL["auth-api"], letter="f")
+    assert deploy(installed, LOCAL["auth-api"]).code == 0
+    result = installed.run("scripts/rollback.sh")
+    assert result.code == 0, result.output
+    assert running(installed)["booksync_auth_api"] == "family/booksync-api-auth:id-eeeeeeeeeeee"
 
 
 def start_by_tag(server: ScriptServer, *, has_digest: bool) -> str:

@@ -23,8 +23,8 @@ BROKEN_SECONDS = 240
 #: check seconds, and as many as there are by default leave no time for anything else.
 SLOW = "interval: 15s, start_interval: 15s, timeout: 30s, start_period: 15m"
 EMULATED = {
-    "x-api: &api\n": "x-api: &api\n  healthcheck: {" + SLOW + "}\n",
-    "      interval: 5s\n      timeout: 5s\n      retries: 5\n      start_period: 60s\n": "".join(
+    "  healthcheck: {start_period: 15m}\n": "  healthcheck: {" + SLOW + "}\n",
+    "      interval: 5s\n      timeout: 5s\n      retries: 5\n      start_period: 15m\n": "".join(
         f"      {line}\n" for line in SLOW.split(", ")
     ),
 }
@@ -53,12 +53,12 @@ def install(machine: Machine, deploy: Path, *, settings: Mapping[str, str], secr
 def rewrite(path: Path, changes: Mapping[str, str]) -> None:
     """Replace parts of a file.
 
-    :raises ValueError: it does not have them
+    :raises ValueError: it does not have each of them once
     """
     text = path.read_text()
     for old, new in changes.items():
-        if old not in text:
-            message = f"{path.name}: expected {old!r}"
+        if text.count(old) != 1:
+            message = f"{path.name}: expected {old!r} once"
             raise ValueError(message)
         text = text.replace(old, new)
     path.write_text(text)

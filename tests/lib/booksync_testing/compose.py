@@ -24,9 +24,23 @@ class Compose:
         """
         (self.folder / ".env").write_text(env_file)
         (self.folder / file).write_text((DEPLOY / file).read_text())
-        command = [*json.loads(os.environ["BOOKSYNC_COMPOSE"]), "--project-directory", str(self.folder)]
+        return self._config("--project-directory", str(self.folder), "-f", str(self.folder / file), profiles=profiles)
+
+    def read_root(self, *, env_file: str = "") -> dict[str, Any]:
+        """Return what the root's own file comes to, found as by somebody who stands there.
+
+        :param env_file: the content of the one in deploy/.
+        """
+        (self.folder / "deploy").mkdir(exist_ok=True)
+        (self.folder / "deploy/.env").write_text(env_file)
+        for name in ("compose.yaml", "deploy/compose.yaml"):
+            (self.folder / name).write_text((DEPLOY.parent / name).read_text())
+        return self._config()
+
+    def _config(self, *options: str, profiles: str = "") -> dict[str, Any]:
         result = subprocess.run(
-            [*command, "-f", str(self.folder / file), "config", "--format", "json"],
+            [*json.loads(os.environ["BOOKSYNC_COMPOSE"]), *options, "config", "--format", "json"],
+            cwd=self.folder,
             env={"HOME": str(self.folder), "COMPOSE_PROFILES": profiles},
             capture_output=True,
             text=True,
