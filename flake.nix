@@ -25,7 +25,7 @@
       apps = forSystems (booksync: booksync.apps);
       nixosModules.default = import ./nix/nixos;
       # forces nixpkgs, and so does nothing else
-      nixosTests = builtins.mapAttrs (system: pkgs: { stack = import ./nix/nixos/test.nix { inherit pkgs; }; }) {
+      nixosTests = builtins.mapAttrs (_: pkgs: { stack = import ./nix/nixos/test.nix { inherit pkgs; }; }) {
         inherit (nixpkgs.legacyPackages) x86_64-linux aarch64-linux;
       };
     };

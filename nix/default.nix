@@ -29,9 +29,9 @@ let
       builders = import ./builders ({ inherit lib locks platform; } // arguments);
     };
   variedImages = imagesBy { isVaried = true; };
-  # docs/architecture.svg
+  # docs/architecture.svg; amd64's images whoever draws it, as they have layers that arm64's have not
   architecture = builders.mkDiagram {
-    images = builtins.mapAttrs (_: image: image.${platform.architecture}) images.byArchitecture;
+    images = builtins.mapAttrs (_: image: image.amd64) images.byArchitecture;
     running = [
       "booksync-api-auth"
       "booksync-api-data"
@@ -39,6 +39,7 @@ let
     ];
     database = "booksync-postgres";
   };
+  apps = import ./apps { inherit platform builders images; };
   # gzip's `default` is the flake's
   imagePackages = (imagesBy { compression = "zstd"; }).packages // images.packages;
 in
@@ -60,12 +61,13 @@ in
         variedImages
         imagePackages
         architecture
+        apps
         ;
     })
     checks
     longChecks
     ;
-  apps = import ./apps { inherit platform builders images; };
+  inherit apps;
   # what nix/nixos runs
   nixosImages = import ./nixos/images.nix { inherit platform builders images; };
 }

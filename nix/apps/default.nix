@@ -5,11 +5,18 @@
   images,
 }:
 let
-  inherit (builtins) attrNames concatMap listToAttrs;
+  inherit (builtins)
+    attrNames
+    concatMap
+    listToAttrs
+    mapAttrs
+    ;
   mkDatabase = import ./mkDatabase.nix { inherit platform builders; };
   mkUp = import ./mkUp.nix { inherit platform builders; };
   # the builder's architecture alone
-  imageOf = name: images.byArchitecture.${name}.${platform.architecture};
+  stack = mapAttrs (_: name: images.byArchitecture.${name}.${platform.architecture}) (
+    import ../images/stack.nix
+  );
   ofImages = {
     load = import ./mkLoad.nix { inherit platform builders; };
     push = import ./mkPush.nix { inherit platform builders; };
@@ -36,12 +43,7 @@ listToAttrs (concatMap appsOf (attrNames ofImages))
 // {
   archive = toApp (import ./mkArchive.nix { inherit platform builders; });
   database = toApp (mkDatabase {
-    image = imageOf "booksync-postgres";
+    image = stack.postgres;
   });
-  up = toApp (mkUp {
-    postgres = imageOf "booksync-postgres";
-    auth = imageOf "booksync-api-auth";
-    data = imageOf "booksync-api-data";
-    prediction = imageOf "booksync-api-prediction-onnx";
-  });
+  up = toApp (mkUp stack);
 }

@@ -23,7 +23,7 @@
 }:
 let
   inherit (builtins) attrValues concatStringsSep mapAttrs;
-  busybox = "${builders.busybox}/bin/busybox";
+  mkScript = import ./mkScript.nix { inherit platform builders; };
 
   source = builtins.path {
     name = "booksync-apps";
@@ -41,10 +41,11 @@ let
   # isolated: neither PYTHON* variables nor the folder that one is in decide what is imported
   run = "import runpy, sys; sys.path.insert(0, '${source}'); ${extend}runpy.run_module('booksync_apps', run_name='__main__', alter_sys=True)";
   command = concatStringsSep " " builders.python.command;
-
+in
+mkScript {
+  inherit name;
   script = concatStringsSep "\n" (
-    [ "#!${busybox} sh" ]
-    ++ attrValues (mapAttrs (variable: value: "export ${variable}=\"${value}\"") environment)
+    attrValues (mapAttrs (variable: value: "export ${variable}=\"${value}\"") environment)
     ++ attrValues (
       mapAttrs (variable: value: "export ${variable}=\"\${${variable}:-${value}}\"") defaults
     )
@@ -53,19 +54,4 @@ let
       ""
     ]
   );
-in
-derivation {
-  inherit name script busybox;
-  inherit (platform) system;
-  builder = busybox;
-  args = [
-    "sh"
-    "-ec"
-    ''
-      $busybox mkdir -p $out/bin
-      $busybox printf '%s' "$script" > $out/bin/$name
-      $busybox chmod 0555 $out/bin/$name
-    ''
-  ];
-  preferLocalBuild = true;
 }

@@ -6,30 +6,13 @@
   mkArchive :: Derivation
 */
 { platform, builders }:
-let
-  busybox = "${builders.busybox}/bin/busybox";
-in
-derivation {
+import ./mkScript.nix { inherit platform builders; } {
   name = "archive";
-  inherit busybox;
-  inherit (platform) system;
   script = ''
-    #!${busybox} sh
     if ! test -x bootstrap; then
       echo "archive: expected to be run in a checkout of BookSync, got $PWD, which has no bootstrap" >&2
       exit 2
     fi
     exec ./bootstrap archive "$@"
   '';
-  builder = busybox;
-  args = [
-    "sh"
-    "-ec"
-    ''
-      $busybox mkdir -p $out/bin
-      $busybox printf '%s' "$script" > $out/bin/archive
-      $busybox chmod 0555 $out/bin/archive
-    ''
-  ];
-  preferLocalBuild = true;
 }

@@ -10,7 +10,7 @@
   repository: where it is pushed to, a variant of an image as a tag
   package: of the flake, which is this image
   image: of mkImage; its layers' trees have an inventory each
-  sources: path in the repository -> folder; what decides, beside the locks, what the image is
+  sources: path in the repository -> folder or file; what decides, beside what the locks name, what the image is
   vulnerabilities: statements about components: package, vulnerability, description, justification, impact
 */
 { mkPython }:
@@ -54,7 +54,7 @@ mkPython {
   sources = builtins.mapAttrs (
     path: source:
     builtins.path {
-      name = "tree-${builtins.replaceStrings [ "/" ] [ "-" ] path}";
+      name = "source-${builtins.replaceStrings [ "/" ] [ "-" ] path}";
       path = source;
     }
   ) sources;

@@ -33,7 +33,7 @@ let
         name = "${package}-source";
         inherit path;
         filter =
-          path: type:
+          path: _:
           !(builtins.elem (builtins.baseNameOf path) [
             "tests"
             "__pycache__"

@@ -1,23 +1,24 @@
 # `.#push` against a real registry on loopback: its errors with tiny images, and the light images of the flake as they are;
-# `.#load` into stand-ins of container engines; `.#database` and `.#up` with the images that they run.
+# `.#load` into stand-ins of container engines; `.#database` and `.#up` with the images that they run. Programs are those
+# of the flake, as `nix run` starts them.
 {
-  platform,
   builders,
   images,
+  apps,
   testTools,
 }:
 let
-  inherit (builtins) concatStringsSep filter toJSON;
+  inherit (builtins)
+    concatStringsSep
+    filter
+    head
+    toJSON
+    ;
   heavy = import ./heavyImages.nix;
-  light = map (name: images.packages.${name}) (filter (name: !(heavy ? ${name})) images.names);
-
-  mkPush = import ../apps/mkPush.nix { inherit platform builders; };
-  mkDatabase = import ../apps/mkDatabase.nix { inherit platform builders; };
-  mkUp = import ../apps/mkUp.nix { inherit platform builders; };
-  imageOf = name: images.byArchitecture.${name}.${platform.architecture};
+  light = filter (name: !(heavy ? ${name})) images.names;
   command = program: toJSON (builders.debianCommand testTools "usr/bin/${program}");
 
-  # two checks, so that only one of them waits for images
+  # more than one, so that only those wait for images that run them
   mkCheck =
     {
       name,
@@ -55,7 +56,7 @@ in
       "test"
       "auth"
     ];
-    env.BOOKSYNC_DATABASE = "${mkDatabase { image = imageOf "booksync-postgres"; }}/bin/database";
+    env.BOOKSYNC_DATABASE = apps.database.program;
   };
   apps-up = mkCheck {
     name = "apps-up";
@@ -66,22 +67,13 @@ in
     ];
     env = {
       BOOKSYNC_BWRAP = command "bwrap";
-      BOOKSYNC_UP = "${
-        mkUp {
-          postgres = imageOf "booksync-postgres";
-          auth = imageOf "booksync-api-auth";
-          data = imageOf "booksync-api-data";
-          prediction = imageOf "booksync-api-prediction-onnx";
-        }
-      }/bin/up";
+      BOOKSYNC_UP = apps.up.program;
     };
   };
   apps-archive = mkCheck {
     name = "apps-archive";
     tests = [ "archive_app" ];
-    env.BOOKSYNC_ARCHIVE = "${
-      import ../apps/mkArchive.nix { inherit platform builders; }
-    }/bin/archive";
+    env.BOOKSYNC_ARCHIVE = apps.archive.program;
   };
   apps-load = mkCheck {
     name = "apps-load";
@@ -114,8 +106,8 @@ in
       "auth"
     ];
     env = {
-      BOOKSYNC_PUSH = "${mkPush { images = builtins.head light; }}/bin/push";
-      BOOKSYNC_TEST_IMAGES = concatStringsSep ":" light;
+      BOOKSYNC_PUSH = apps."push-${head light}".program;
+      BOOKSYNC_TEST_IMAGES = concatStringsSep ":" (map (name: images.packages.${name}) light);
     };
   };
 }

@@ -8,6 +8,7 @@
   variedImages,
   imagePackages,
   architecture,
+  apps,
 }:
 let
   parts = lib.fix {
@@ -21,6 +22,7 @@ let
         variedImages
         imagePackages
         architecture
+        apps
         ;
       inherit (builders) testTools;
     };
@@ -34,7 +36,7 @@ let
       style = ./style.nix;
       contracts = ./images.nix;
       servicesPytest = ./services.nix;
-      apps = ./apps.nix;
+      appsPytest = ./apps.nix;
       docs = ./docs.nix;
       supply = ./supply.nix;
       nixos = ./nixos.nix;
@@ -56,7 +58,7 @@ in
     // parts.style
     // parts.contracts
     // parts.servicesPytest
-    // parts.apps
+    // parts.appsPytest
     // parts.docs
     // parts.deploy
     // parts.supply.checks

@@ -9,9 +9,12 @@
 let
   inherit (builtins)
     attrNames
+    attrValues
+    lessThan
     listToAttrs
     readDir
     removeAttrs
+    sort
     ;
   release = import ../images/release.nix;
   mkPush = import ../apps/mkPush.nix { inherit platform builders; };
@@ -65,12 +68,7 @@ let
   layoutsOf =
     architecture:
     import ./mkLayouts.nix { inherit builders; } images {
-      names = [
-        "booksync-api-auth"
-        "booksync-api-data"
-        "booksync-api-prediction-onnx"
-        "booksync-postgres"
-      ];
+      names = sort lessThan (attrValues (import ../images/stack.nix));
       architectures = [ architecture ];
     };
 

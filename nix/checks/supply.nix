@@ -60,6 +60,36 @@ let
       // env name;
     };
 
+  # paths that definitions of images read outside their own folder, and provenance does not name
+  unnamed =
+    let
+      inherit (builtins) attrNames isList readDir;
+      sources = concatMap (service: attrNames (import ../images/sources.nix service)) (
+        [ null ] ++ attrValues images.services
+      );
+      hasStart = start: path: builtins.substring 0 (builtins.stringLength start) path == start;
+      # a folder that a service's name is added to is above its sources
+      isNamed =
+        path:
+        builtins.any (
+          source: source == path || hasStart "${source}/" path || hasStart "${path}/" source
+        ) sources;
+      isRead = file: builtins.match ".*\\.nix" file != null && file != "sources.nix";
+      pathsOf =
+        file:
+        map builtins.head (
+          filter isList (
+            builtins.split "\\.\\./\\.\\./([A-Za-z0-9._/-]+)" (builtins.readFile (../images + "/${file}"))
+          )
+        );
+    in
+    concatMap (
+      file:
+      map (path: "nix/images/${file} reads ${path}, which is not in nix/images/sources.nix") (
+        filter (path: !isNamed path) (pathsOf file)
+      )
+    ) (filter isRead (attrNames (readDir ../images)));
+
   # what the command in an image's provenance builds is not that image
   misnamed = concatMap (
     all:
@@ -90,6 +120,13 @@ in
         value = builders.mkReport {
           name = "supply-commands";
           failures = misnamed;
+        };
+      }
+      {
+        name = "supply-sources";
+        value = builders.mkReport {
+          name = "supply-sources";
+          failures = unnamed;
         };
       }
       (mkCheck {

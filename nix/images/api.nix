@@ -154,22 +154,17 @@ in
       "${port}/tcp" = { };
     };
     StopSignal = "SIGTERM";
-    Healthcheck = {
-      Test = [
-        "CMD-SHELL"
-        (concatStringsSep "; " [
+    Healthcheck = import ./health.nix (
+      {
+        test = concatStringsSep "; " [
           # where it listens; and past the proxy that an engine may name to every container
           "case $HOST in '' | 0.0.0.0) host=127.0.0.1;; ::) host=[::1];; *:*) host=[$HOST];; *) host=$HOST;; esac"
           "busybox wget -Y off -q -T 4 -O /dev/null http://$host:\${PORT:-${port}}/health/ready"
-        ])
-      ];
-      # a check costs a small machine some tenths of a second; until the first success engines ask three times as often
-      Interval = 30 * 1000000000; # ns
-      StartInterval = 10 * 1000000000;
-      Timeout = 5 * 1000000000;
-      StartPeriod = (image.startPeriod or 60) * 1000000000;
-      Retries = 3;
-    };
+        ];
+        retries = 3;
+      }
+      // builtins.intersectAttrs { startPeriod = null; } image
+    );
   };
 
   inherit (image) title description;

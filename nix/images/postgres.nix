@@ -118,17 +118,9 @@ in
     };
     # fast shutdown: the default SIGTERM would wait for clients to leave
     StopSignal = "SIGINT";
-    Healthcheck = {
-      Test = [
-        "CMD-SHELL"
-        "pg_isready -q -h 127.0.0.1 -U \"\${POSTGRES_USER:-postgres}\""
-      ];
-      # a check costs a small machine some tenths of a second; until the first success engines ask three times as often
-      Interval = 30 * 1000000000; # ns
-      StartInterval = 10 * 1000000000;
-      Timeout = 5 * 1000000000;
-      StartPeriod = 60 * 1000000000;
-      Retries = 5;
+    Healthcheck = import ./health.nix {
+      test = "pg_isready -q -h 127.0.0.1 -U \"\${POSTGRES_USER:-postgres}\"";
+      retries = 5;
     };
   };
 

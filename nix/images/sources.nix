@@ -1,7 +1,11 @@
-# Folders of this repository that decide, beside the locks, what an image is: of the service that it runs, null for the
-# database.
+# Folders and files of this repository that decide, beside what the locks name, what an image is: of the service that it
+# runs, null for the database. What they import of each other is among them.
 service:
 {
+  # in the base layer
+  LICENSE = ../../LICENSE;
+  # what the builders are told
+  "nix/default.nix" = ../default.nix;
   "nix/builders" = ../builders;
   "nix/images" = ../images;
   "nix/lib" = ../lib;

@@ -14,7 +14,14 @@ let
 in
 {
   config = lib.mkIf (cfg.enable && cfg.backup.enable) {
-    systemd.tmpfiles.rules = [ "d ${directory} 0700 root root -" ];
+    assertions = [
+      (import ./notAtHome.nix {
+        option = "services.booksync.backup.directory";
+        unit = "booksync-backup.service";
+        place = directory;
+      })
+    ];
+
     systemd.services.booksync-backup = {
       description = "Backup of BookSync's database";
       inherit (cfg.backup) startAt;
@@ -25,7 +32,12 @@ in
         # flock
         pkgs.util-linux
       ];
-      unitConfig.RequiresMountsFor = [ directory ];
+      unitConfig = {
+        RequiresMountsFor = [ directory ];
+        # longer than all tries take, or they would have no end
+        StartLimitIntervalSec = "12h";
+        StartLimitBurst = 5;
+      };
       environment = {
         CONTAINER_ENGINE = backend;
         KEEP_DAYS = toString cfg.backup.keepDays;
@@ -38,10 +50,14 @@ in
           file: "-${toString file}"
         ) config.virtualisation.oci-containers.containers.${members.auth.container}.environmentFiles;
         ExecStart = "${pkgs.bash}/bin/bash ${../../deploy/scripts}/backup.sh ${directory}";
+        # a folder that is not there is made, for root alone
         UMask = "0077";
         Nice = 10;
         IOSchedulingClass = "idle";
         TimeoutStartSec = "2h";
+        # one that a machine catches up with may start before the database answers
+        Restart = "on-failure";
+        RestartSec = "2min";
         ProtectHome = true;
         NoNewPrivileges = true;
       };

@@ -97,6 +97,7 @@ in
         value = rec {
           requires = [
             "booksync-network.service"
+            "booksync-directories.service"
           ]
           ++ lib.optional cfg.generateSecrets "booksync-secrets.service";
           after = requires;
@@ -104,12 +105,5 @@ in
         };
       }) (attrNames members)
     );
-
-    # who PostgreSQL runs as in its image, and perhaps a service of this machine, which is kept out by the folder above;
-    # what engines mount they reach as root
-    systemd.tmpfiles.rules = [
-      "d ${cfg.dataDir} 0700 root root -"
-      "d ${cfg.dataDir}/postgres 0700 999 999 -"
-    ];
   };
 }

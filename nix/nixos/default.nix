@@ -3,6 +3,7 @@
   imports = [
     ./options.nix
     ./containers.nix
+    ./directories.nix
     ./secrets.nix
     ./network.nix
     ./nginx.nix

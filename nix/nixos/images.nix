@@ -29,9 +29,4 @@ builtins.mapAttrs
       imageStream = mkStream { inherit image reference; };
     }
   )
-  {
-    postgres = "booksync-postgres";
-    auth = "booksync-api-auth";
-    data = "booksync-api-data";
-    prediction = "booksync-api-prediction-onnx";
-  }
+  (import ../images/stack.nix)

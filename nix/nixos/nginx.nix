@@ -1,4 +1,4 @@
-# One address with TLS: each API below its name, and what only one of them has also where the API itself has it.
+# One address with TLS, as deploy/nginx has it: each API below its name, and what only one of them has also where the API itself has it.
 {
   config,
   lib,
@@ -9,26 +9,30 @@ let
   hasTls = cfg.nginx.acme || cfg.nginx.certificate != null;
   to = name: "http://127.0.0.1:${toString cfg.${name}.port}";
 
-  proxied = address: {
+  # HTTP/1.1, as a body without a length is not passed on before its end by nginx's older default
+  mkLocation = extraConfig: address: {
     proxyPass = address;
     recommendedProxySettings = true;
     extraConfig = ''
-      client_max_body_size 8m;
+      proxy_http_version 1.1;
       proxy_set_header X-Request-ID $request_id;
+      ${extraConfig}
     '';
   };
+  proxied = mkLocation "client_max_body_size 8m;";
   # files of any length, streamed both ways; of expressions the first that matches is taken
-  streamed = address: {
-    priority = 900;
-    proxyPass = address;
-    recommendedProxySettings = true;
-    extraConfig = ''
+  streamed =
+    address:
+    mkLocation ''
       client_max_body_size 0;
       proxy_request_buffering off;
       proxy_buffering off;
       proxy_read_timeout 1h;
-    '';
-  };
+      rewrite ^/data(/.*)$ $1 break;
+    '' address
+    // {
+      priority = 900;
+    };
 in
 {
   config = lib.mkIf (cfg.enable && cfg.nginx.enable) {
@@ -60,9 +64,7 @@ in
           "= /auth/metrics".return = "404";
           "= /data/metrics".return = "404";
           "= /predict/metrics".return = "404";
-          "~ ^/api/v1/(volume-extra/(import|export)|me/volumes/export)$" = streamed (to "data");
-          "/data/api/v1/volume-extra/import" = streamed "${to "data"}/api/v1/volume-extra/import";
-          "/data/api/v1/volume-extra/export" = streamed "${to "data"}/api/v1/volume-extra/export";
+          "~ ^(/data)?/api/v1/(volume-extra/(import|export)|me/volumes/export)$" = streamed (to "data");
           "~ ^/(api/v1/(auth|users|mangacollec|api-keys)|users)(/|$)" = proxied (to "auth");
           "~ ^/api/v1/(volume-extra|me/volumes|me/stats)(/|$)" = proxied (to "data");
           "~ ^/(api/v1/(predict|predictions|similar|recommendations|embeddings|jobs|models)|predictions)(/|$)" =

@@ -64,13 +64,14 @@ in
     dataDir = mkOption {
       type = types.path;
       default = "/var/lib/booksync";
-      description = "Where the database, the secrets that are made here, and backups are.";
+      description = "Where the database, the secrets that are made here, and backups are. It becomes root's alone.";
     };
     listenAddress = mkOption {
-      type = types.str;
+      # engines take no name here
+      type = types.strMatching "[0-9]{1,3}(\\.[0-9]{1,3}){3}";
       default = "127.0.0.1";
       example = "0.0.0.0";
-      description = "Address at which the APIs are reached. Container engines publish ports past the firewall.";
+      description = "IPv4 address at which the APIs are reached. Container engines publish ports past the firewall.";
     };
     openFirewall = mkOption {
       type = types.bool;
@@ -127,15 +128,16 @@ in
       directory = mkOption {
         type = types.nullOr types.path;
         default = null;
-        description = "Where to; dataDir/backups by default.";
+        description = "Where to; dataDir/backups by default. Made for root alone where it is not there; one that is there keeps its owner and mode.";
       };
       keepDays = mkOption {
-        type = types.int;
+        type = types.ints.unsigned;
         default = 30;
         description = "A backup goes when it is older than this, and keepCount newer ones are there.";
       };
       keepCount = mkOption {
-        type = types.int;
+        # backup.sh keeps one at least
+        type = types.ints.positive;
         default = 7;
         description = "How many backups stay, however old.";
       };

@@ -10,6 +10,14 @@ let
 in
 {
   config = lib.mkIf (cfg.enable && cfg.generateSecrets) {
+    assertions = [
+      (import ./notAtHome.nix {
+        option = "services.booksync.dataDir";
+        unit = "booksync-secrets.service";
+        place = cfg.dataDir;
+      })
+    ];
+
     systemd.services.booksync-secrets = {
       description = "Secrets of BookSync, made on the first start";
       environment = {
@@ -17,6 +25,8 @@ in
         # where passwords that are made anew would lock everybody out
         DATABASE = "${cfg.dataDir}/postgres";
       };
+      requires = [ "booksync-directories.service" ];
+      after = [ "booksync-directories.service" ];
       script = builtins.readFile ./secrets.sh;
       # on a disk that comes late there are others
       unitConfig.RequiresMountsFor = [ cfg.dataDir ];

@@ -1,9 +1,11 @@
 # The containers, under the names of the guide: what differs between them.
+let
+  images = import ../images/services.nix;
+in
 {
   postgres = {
     container = "booksync-postgres";
     alias = "postgres";
-    port = 5432;
     memory = "1g";
     tmpfs = [
       "/tmp:size=64m,mode=1777"
@@ -15,21 +17,21 @@
   auth = {
     container = "booksync_auth_api";
     alias = "auth-api";
-    port = 8000;
+    inherit (images.auth) port;
     memory = "384m";
     title = "the Auth API";
   };
   data = {
     container = "booksync-api-data";
     alias = "data-api";
-    port = 8001;
+    inherit (images.data) port;
     memory = "384m";
     title = "the Data API";
   };
   prediction = {
     container = "booksync-api-prediction";
     alias = "prediction-api";
-    port = 8002;
+    inherit (images.prediction) port;
     memory = "1g";
     title = "the Prediction API";
   };

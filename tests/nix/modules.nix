@@ -152,6 +152,10 @@ in
     types = rec {
       bool = scalar "a Boolean" isBool;
       int = scalar "an integer" isInt;
+      ints = {
+        unsigned = scalar "an integer that is not negative" (value: isInt value && value >= 0);
+        positive = scalar "a positive integer" (value: isInt value && value > 0);
+      };
       str = scalar "a string" isString;
       path = scalar "an absolute path" (value: match "/.*" (toString value) != null);
       port = scalar "a port" (value: isInt value && value >= 0 && value < 65536);

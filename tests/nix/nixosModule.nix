@@ -49,6 +49,15 @@ let
   };
   host = tls.services.nginx.virtualHosts."booksync.home";
   saved = booksync { backup.enable = true; };
+  hasText = pattern: text: builtins.match ".*${pattern}.*" text != null;
+  isStreamed = hasText "proxy_buffering off;";
+  isExpression = name: builtins.substring 0 2 name == "~ ";
+  filterAttrs =
+    isWanted: attributes:
+    builtins.removeAttrs attributes (
+      builtins.filter (name: !isWanted name attributes.${name}) (builtins.attrNames attributes)
+    );
+  user = (import ../../nix/images/users.nix).postgres;
   has = option: container: builtins.elem option container.extraOptions;
 in
 [
@@ -157,10 +166,39 @@ in
   }
   {
     name = "the database's folder is its user's, and no user of the machine with the same number gets there";
-    expr = plain.systemd.tmpfiles.rules;
+    expr = [
+      plain.systemd.services.booksync-directories.environment
+      plain.systemd.services.booksync-directories.script
+    ];
     expected = [
-      "d /var/lib/booksync 0700 root root -"
-      "d /var/lib/booksync/postgres 0700 999 999 -"
+      { DATA = "/var/lib/booksync"; }
+      ''
+        install -d -m 0700 -o root -g root "$DATA"
+        install -d -m 0700 -o ${toString user.uid} -g ${toString user.gid} "$DATA/postgres"
+      ''
+    ];
+  }
+  {
+    name = "folders are made when their disk is there, before all that wants them, and by nobody else";
+    expr =
+      let
+        units = saved.systemd.services;
+        firsts = [
+          "podman-booksync_auth_api"
+          "podman-booksync-api-data"
+          "podman-booksync-api-prediction"
+          "podman-booksync-postgres"
+          "booksync-secrets"
+        ];
+        has = builtins.elem "booksync-directories.service";
+      in
+      [
+        (builtins.filter (name: !(has units.${name}.requires && has units.${name}.after)) firsts)
+        saved.systemd.tmpfiles.rules
+      ];
+    expected = [
+      [ ]
+      [ ]
     ];
   }
   {
@@ -245,7 +283,10 @@ in
     expected = [
       3
       false
-      [ "booksync-network.service" ]
+      [
+        "booksync-network.service"
+        "booksync-directories.service"
+      ]
     ];
   }
   {
@@ -289,6 +330,42 @@ in
       "404"
       "172.30.85.1"
     ];
+  }
+  {
+    name = "nginx here proxies what deploy/nginx proxies by expressions, and streams what that streams";
+    expr = builtins.mapAttrs (_: location: isStreamed location.extraConfig) (
+      filterAttrs (name: _: isExpression name) host.locations
+    );
+    expected =
+      let
+        # [ name body ]; no body has braces of its own
+        found = builtins.filter builtins.isList (
+          builtins.split "location (~ [^\n]+) [{]\n([^}]*)[}]" (
+            builtins.readFile ../../deploy/nginx/nginx.conf
+          )
+        );
+        bodyOf = group: builtins.elemAt group 1;
+      in
+      builtins.listToAttrs (
+        map (group: {
+          name = builtins.head group;
+          value = isStreamed (bodyOf group);
+        }) (builtins.filter (group: hasText "proxy_pass" (bodyOf group)) found)
+      );
+  }
+  {
+    name = "what nginx passes on is HTTP/1.1, and its number is one of nginx's own";
+    expr = builtins.attrNames (
+      filterAttrs (
+        _: location:
+        location.proxyPass != null
+        && !(
+          hasText "proxy_http_version 1.1;" location.extraConfig
+          && hasText "proxy_set_header X-Request-ID [$]request_id;" location.extraConfig
+        )
+      ) host.locations
+    );
+    expected = [ ];
   }
   {
     name = "a certificate without its key, or beside acme, is refused";
@@ -348,6 +425,77 @@ in
     ];
   }
   {
+    name = "a backup that fails is tried again, and not without end";
+    expr =
+      let
+        unit = saved.systemd.services.booksync-backup;
+      in
+      [
+        unit.serviceConfig.Restart
+        unit.serviceConfig.RestartSec
+        unit.unitConfig.StartLimitIntervalSec
+        unit.unitConfig.StartLimitBurst
+      ];
+    expected = [
+      "on-failure"
+      "2min"
+      "12h"
+      5
+    ];
+  }
+  {
+    name = "folders where units with ProtectHome see nothing are refused";
+    expr =
+      map
+        (
+          settings:
+          builtins.sort builtins.lessThan (
+            map (message: builtins.match "services\\.booksync\\.([a-zA-Z.]+): .*, got (.*)" message) (
+              refusalsOf (booksync settings)
+            )
+          )
+        )
+        [
+          { dataDir = "/home/lea/booksync"; }
+          {
+            backup = {
+              enable = true;
+              directory = "/root";
+            };
+          }
+          {
+            dataDir = "/run/user/1000/booksync";
+            backup.enable = true;
+          }
+          { dataDir = "/homes/booksync"; }
+        ];
+    expected = [
+      [
+        [
+          "dataDir"
+          "/home/lea/booksync"
+        ]
+      ]
+      [
+        [
+          "backup.directory"
+          "/root"
+        ]
+      ]
+      [
+        [
+          "backup.directory"
+          "/run/user/1000/booksync/backups"
+        ]
+        [
+          "dataDir"
+          "/run/user/1000/booksync"
+        ]
+      ]
+      [ ]
+    ];
+  }
+  {
     name = "a backup has the Auth API's keys while that is down, those that are made here and the operator's";
     expr =
       map
@@ -386,12 +534,14 @@ in
         };
       in
       map (name: moved.systemd.services.${name}.unitConfig.RequiresMountsFor) [
+        "booksync-directories"
         "booksync-secrets"
         "podman-booksync-postgres"
         "podman-booksync_auth_api"
         "booksync-backup"
       ];
     expected = [
+      [ "/mnt/nas/booksync" ]
       [ "/mnt/nas/booksync" ]
       [ "/mnt/nas/booksync" ]
       [ "/mnt/nas/booksync" ]
@@ -453,6 +603,7 @@ in
       ];
     expected = [
       [
+        "booksync-directories"
         "booksync-network"
         "booksync-secrets"
         "docker-booksync-api-data"
@@ -471,8 +622,14 @@ in
       (fails (machineOf { services.other.enable = true; }).assertions)
       (fails (booksync { subnet = "house"; }).systemd.services.booksync-network.environment)
       (fails (booksync { auth.memory = "much"; }).services.booksync.auth.memory)
+      (fails (booksync { backup.keepDays = -1; }).services.booksync.backup.keepDays)
+      (fails (booksync { backup.keepCount = 0; }).services.booksync.backup.keepCount)
+      (fails (booksync { listenAddress = "localhost"; }).services.booksync.listenAddress)
     ];
     expected = [
+      true
+      true
+      true
       true
       true
       true

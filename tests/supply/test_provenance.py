@@ -1,6 +1,8 @@
 """An image's provenance names everything that it was made of, by digest, and the command that makes it again."""
 
+from booksync_build.git_tree import hash_object
 from booksync_testing.artifacts import Artifact
+from booksync_testing.layer import open_tar, parse_path
 from booksync_testing.layout import Image, Json
 
 
@@ -8,6 +10,17 @@ def digests_of(provenance: Json, kind: str) -> dict[str, str]:
     """Return name -> digest of the inputs that have a digest of one kind."""
     inputs = provenance["predicate"]["buildDefinition"]["resolvedDependencies"]
     return {item["name"]: item["digest"][kind] for item in inputs if kind in item["digest"]}
+
+
+def read_licence(image: Image) -> bytes:
+    """Return this repository's licence, as the lowest layer has it."""
+    with open_tar(image.layout.blob(image.layers[0].digest)) as (tar, _, _):
+        for member in tar:
+            if parse_path(member.name) == "usr/share/doc/booksync/copyright":
+                file = tar.extractfile(member)
+                assert file is not None
+                return file.read()
+    raise AssertionError(f"{image.name}: the base layer has no licence of this repository")
 
 
 def test_statement_is_about_the_manifest(image: Image, provenance: Json) -> None:
@@ -50,6 +63,14 @@ def test_this_repository_s_folders_are_inputs_by_their_git_trees(image: Image, p
     own = "deploy" if image.name == "booksync-postgres" else "services/common"
     assert {"nix/builders", "nix/images", "nix/lock", own} <= trees.keys()
     assert all(len(digest) == 40 for digest in trees.values())
+
+
+def test_files_beside_those_folders_are_inputs_by_their_git_blobs(image: Image, provenance: Json) -> None:
+    blobs = digests_of(provenance, "gitBlob")
+    assert blobs.keys() == {"LICENSE", "nix/default.nix"}
+    # the base layer has it as it is
+    licence = read_licence(image)
+    assert blobs["LICENSE"] == hash_object("blob", licence).hex()
 
 
 def test_ecdsa_is_stated_to_be_harmless_where_it_is(image: Image, spdx: Json, artifacts: dict[str, Artifact]) -> None:

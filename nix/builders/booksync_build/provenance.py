@@ -9,7 +9,7 @@ from pathlib import Path
 
 from booksync_build.bom import BomImage
 from booksync_build.derivations import find_inputs
-from booksync_build.git_tree import hash_tree
+from booksync_build.git_tree import hash_object, hash_tree
 from booksync_build.oci import encode
 
 MEDIA_TYPE = "application/vnd.in-toto+json"
@@ -29,13 +29,13 @@ def build_statement(
     :param package: of this flake, which is the image
     :param system: of the builder, as Nix calls it
     :param derivation: of the image
-    :param sources: folders of this repository that decide what it is, by their paths in it
+    :param sources: folders and files of this repository that decide what it is, by their paths in it
     """
     locked = [
         {"name": item.name, "digest": {DIGESTS[item.mode]: item.sha256}, "annotations": {"lock": item.key}}
         for item in find_inputs(derivation)
     ]
-    own = [{"name": name, "digest": {"gitTree": hash_tree(path).hex()}} for name, path in sorted(sources.items())]
+    own = [{"name": name, "digest": digest_of(path)} for name, path in sorted(sources.items())]
     return encode(
         {
             "_type": "https://in-toto.io/Statement/v1",
@@ -55,3 +55,10 @@ def build_statement(
             },
         }
     )
+
+
+def digest_of(source: Path) -> dict[str, str]:
+    """Return what git calls a folder or a file, under in-toto's name of such a digest."""
+    if source.is_dir():
+        return {"gitTree": hash_tree(source).hex()}
+    return {"gitBlob": hash_object("blob", source.read_bytes()).hex()}

@@ -29,7 +29,7 @@ def build_documents(image: BomImage, attributes: dict[str, Any]) -> list[tuple[s
         package=attributes["package"],
         system=attributes["system"],
         derivation=Path(attributes["imageDerivation"]),
-        sources={folder: Path(path) for folder, path in attributes["sources"].items()},
+        sources={source: Path(path) for source, path in attributes["sources"].items()},
     )
     artifacts = [
         (

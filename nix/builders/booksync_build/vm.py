@@ -119,7 +119,7 @@ def write_file_system(root: Path, target: Path, mke2fs: Sequence[str]) -> None:
     archive = build_directory() / "root.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(root, ".", filter=owned_by_root)
-    size = sum(path.lstat().st_size + FILE_BYTES for path in root.rglob("*")) + SPARE_BYTES
+    size = measure(root) + SPARE_BYTES
     subprocess.run(
         [
             *(*mke2fs, "-q", "-t", "ext4", "-b", str(BLOCK_BYTES), "-O", "^has_journal", "-m", "0"),
@@ -129,6 +129,13 @@ def write_file_system(root: Path, target: Path, mke2fs: Sequence[str]) -> None:
         check=True,
         env={**os.environ, "SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH)},
     )
+
+
+def measure(root: Path) -> int:
+    """Return about how many bytes a folder's entries take; how large folders are is the builder's file system's own."""
+    paths = list(root.rglob("*"))
+    files = (path for path in paths if path.is_file() and not path.is_symlink())
+    return len(paths) * FILE_BYTES + sum(path.lstat().st_size for path in files)
 
 
 def owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
