@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from booksync_apps import engine as engines
 from booksync_apps import load
 from booksync_apps.errors import AppError
 from booksync_testing.programs import SHEBANG, UTILITY, write_program
@@ -26,6 +27,8 @@ ENGINE = """\
 export PATH=/usr/bin:/bin
 cd {state} || exit 1
 order=$({run} cat order)
+[ "$order" != "silent $1" ] || exec {run} sleep 60
+[ "$order" != "silent after load" ] || [ ! -e archive-0.tar ] || exec {run} sleep 60
 case "$1" in
 version | info)
   if [ "$order" = away ]; then
@@ -253,6 +256,34 @@ def test_an_engine_that_keeps_nothing_is_found_out(loader: Loader) -> None:
     done = loader("auth")
     assert done.code == 1
     assert f"there is no image {AUTH}:latest" in done.errors
+
+
+@pytest.mark.parametrize(("order", "loaded"), [("silent image", 0), ("silent after load", 1)])
+def test_an_engine_that_does_not_answer_is_not_said_to_have_no_image(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch, order: str, loaded: int
+) -> None:
+    monkeypatch.setattr(engines, "ANSWER_LIMIT_S", 5)
+    engine = loader.install("docker")
+    (engine.state / "order").write_text(order)
+    done = loader("auth")
+    assert done.code == 1
+    assert "load: docker image inspect: no answer within 5 s\n" in done.errors
+    assert "there is no image" not in done.errors
+    assert (done.output, len(engine.archives)) == ("", loaded)
+
+
+def test_an_engine_that_does_not_say_what_it_runs_is_passed_over(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "ANSWER_LIMIT_S", 5)
+    docker = loader.install("docker")
+    (docker.state / "order").write_text("silent version")
+    done = loader("docker", "auth")
+    assert done.code == 1
+    assert "can be used (docker version: no answer within 5 s)" in done.errors
+    podman = loader.install("podman")
+    assert loader("auth").code == 0
+    assert len(podman.archives) == 1
 
 
 def test_an_architecture_without_an_image_is_named(loader: Loader) -> None:

@@ -62,6 +62,19 @@ def test_passwords_that_are_gone_are_not_made_anew_beside_a_database(app: App) -
     assert not (app.directory / "settings.env").exists()
 
 
+def test_settings_in_another_encoding(app: App) -> None:
+    app.directory.mkdir()
+    (app.directory / "booksync.lock").touch()
+    path = app.directory / "settings.env"
+    path.write_bytes(b"# of the house\nMANGACOLLEC_CLIENT_ID=caf\xe9\n")
+    done = app(*app.up)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"up: {path}, line 2: expected UTF-8, got the byte 0xe9",
+        "  save the file again as UTF-8",
+    ]
+
+
 @pytest.mark.parametrize("options", [[], ["--detach"]])
 def test_an_image_that_cannot_be_unpacked(app: App, options: list[str]) -> None:
     app.directory.mkdir()

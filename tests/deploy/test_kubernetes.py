@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from booksync_common.app import create_app
+from booksync_common.program import DRAIN
 from booksync_common.secret_files import is_secret
 from booksync_testing.compose import DEPLOY
 
@@ -123,6 +124,16 @@ def test_probes_ask_what_is_there(service: str) -> None:
     assert [get["path"] for get in asked] == ["/health/live", "/health/live", "/health/ready"]
     assert {get["path"] for get in asked} <= set(paths)
     assert {get["port"] for get in asked} == {"http"}
+
+
+@pytest.mark.parametrize("service", APIS)
+def test_a_pod_that_ends_serves_until_nobody_sends_to_it_and_is_not_killed(service: str) -> None:
+    spec = pods_of("base")[f"{service}-api"]["spec"]
+    (container,) = spec["containers"]
+    *words, seconds = container["lifecycle"]["preStop"]["exec"]["command"]
+    assert words == ["busybox", "sleep"]
+    # 30 is Kubernetes' own
+    assert 5 <= int(seconds) < int(seconds) + DRAIN < spec.get("terminationGracePeriodSeconds", 30)
 
 
 @pytest.mark.parametrize("service", APIS)

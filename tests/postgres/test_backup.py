@@ -175,6 +175,22 @@ def dump_plainly(host: Host) -> bytes:
     return done.output.encode()
 
 
+def test_roles_of_ones_own_are_made_before_a_restore_on_a_new_machine(host: Host) -> None:
+    rights = "SELECT has_table_privilege('grafana', 'auth.users', 'SELECT')"
+    host.server.query("CREATE ROLE grafana; GRANT SELECT ON auth.users TO grafana", database="booksync")
+    file = f"/tmp/host/backups/{host.back_up().name}"
+    host.server.query("DROP OWNED BY grafana; DROP ROLE grafana", database="booksync")
+    result = host.run("restore.sh", "--yes", file)
+    assert result.code != 0
+    assert 'role "grafana" does not exist' in result.output
+    assert host.databases() == ["booksync"]
+    host.server.query("CREATE ROLE grafana")
+    assert host.server.query(rights, database="booksync") == "f"
+    result = host.run("restore.sh", "--yes", file)
+    assert result.code == 0, result.output
+    assert host.server.query(rights, database="booksync") == "t"
+
+
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_a_plain_dump_of_the_guide_restores_without_merging(host: Host, suffix: str) -> None:
     before = digest(host.server)

@@ -73,6 +73,37 @@ def test_a_start_that_was_stopped_during_initdb_begins_again(sandbox: Sandbox, d
     assert (data / "lost+found").is_dir()
 
 
+def test_clearing_away_that_was_stopped_itself_begins_again(sandbox: Sandbox, data: Path) -> None:
+    (data / "booksync-initialising/data/base").mkdir(parents=True)
+    for name in ("base", "global"):
+        (data / name).mkdir()
+    binds = [Bind(data, DATA_DIRECTORY, "write")]
+    # of what it is given, the first alone goes
+    environment = {**ENVIRONMENT, "BASH_FUNC_rm%%": '() { command rm "$1" "$2"; exit 9; }'}
+    for left in (["booksync-initialising", "global"], ["booksync-initialising"]):
+        result = sandbox.run("postgres", environment=environment, binds=binds)
+        assert result.code == 9, result.output
+        assert sorted(path.name for path in data.iterdir()) == left
+    with start_postgres(sandbox, data=data) as server:
+        assert server.query("SELECT 1") == "1"
+
+
+def test_the_first_starts_own_server_ends_in_its_own_time(sandbox: Sandbox, data: Path) -> None:
+    # a slow disk's last checkpoint: held for longer than pg_ctl waits when it is not told how long
+    body = """() {
+        if [[ ${!#} == stop ]]; then
+            local postmaster
+            read -r postmaster <"$PGDATA/postmaster.pid"
+            kill -STOP "$postmaster"
+            (sleep 4; kill -CONT "$postmaster") &
+        fi
+        command pg_ctl "$@"
+    }"""
+    with start_postgres(sandbox, data=data, environment={"BASH_FUNC_pg_ctl%%": body, "PGCTLTIMEOUT": "1"}) as server:
+        assert server.query("SELECT 1") == "1"
+    assert not (data / "booksync-initialising").exists()
+
+
 def test_what_is_written_after_initdb_is_on_the_disk_before_it_is_a_database(sandbox: Sandbox, data: Path) -> None:
     files = ("pg_hba.conf", "postgresql.conf")
     # a power cut cannot be had here: what initdb is asked to sync is what stays

@@ -45,20 +45,31 @@ def test_database_is_named_like_its_user_by_default(sandbox: Sandbox) -> None:
         assert server.query("SELECT datdba::regrole FROM pg_database WHERE datname = 'family'") == "family"
 
 
-def test_every_name_can_come_from_a_file(sandbox: Sandbox, scratch: Path) -> None:
+def test_everything_can_come_from_a_file(sandbox: Sandbox, data: Path, scratch: Path) -> None:
+    scratch = scratch / "secrets"
+    scratch.mkdir()
     (scratch / "user").write_text("someone")
     (scratch / "db").write_text("library\n")
     (scratch / "args").write_text("--wal-segsize=2")
+    (scratch / "waldir").write_text("/tmp/wal\n")
+    (scratch / "method").write_text("md5\n")
+    wal = scratch.with_name("wal")
+    wal.mkdir(mode=0o700)
     environment = {
         "POSTGRES_USER": "",
         "POSTGRES_USER_FILE": "/tmp/secrets/user",
         "POSTGRES_DB_FILE": "/tmp/secrets/db",
         "POSTGRES_INITDB_ARGS_FILE": "/tmp/secrets/args",
+        "POSTGRES_INITDB_WALDIR_FILE": "/tmp/secrets/waldir",
+        "POSTGRES_HOST_AUTH_METHOD_FILE": "/tmp/secrets/method",
     }
-    binds = [Bind(scratch, "/tmp/secrets")]
-    with start_postgres(sandbox, user="someone", environment=environment, binds=binds) as server:
+    binds = [Bind(scratch, "/tmp/secrets"), Bind(wal, "/tmp/wal", "write")]
+    with start_postgres(sandbox, data=data, user="someone", environment=environment, binds=binds) as server:
         assert server.query("SELECT current_user, current_database()", database="library") == "someone|library"
         assert server.query("SHOW wal_segment_size") == "2MB"
+    assert (data / "pg_wal").readlink() == Path("/tmp/wal")
+    assert list(wal.glob("0000*"))
+    assert (data / "pg_hba.conf").read_text().splitlines()[-1] == "host all all all md5"
 
 
 @pytest.mark.parametrize("method", ["trust", "md5"])

@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
 from typing import IO
 
 from booksync_apps.errors import AppError
@@ -19,6 +21,10 @@ QUESTIONS = {
 }
 
 ANSWER_LIMIT_S = 30
+
+
+class SilentEngineError(AppError):
+    """An engine did not answer in time, so that nobody knows what it would have said."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,10 @@ class Engine:
     environment: Mapping[str, str]
 
     def inspect(self, reference: str) -> Json | None:
-        """Return what the engine says of an image that it has; None when it has none of that name."""
+        """Return what the engine says of an image that it has; None when it has none of that name.
+
+        :raises SilentEngineError: it says nothing
+        """
         asked = run([self.program, "image", "inspect", "--format", "{{json .}}", reference], self.environment)
         if asked.returncode:
             return None
@@ -88,7 +97,10 @@ def last_line(text: str) -> str:
 
 
 def run(command: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a short command of an engine."""
+    """Run a short command of an engine.
+
+    :raises SilentEngineError: it took too long
+    """
     try:
         return subprocess.run(
             command,
@@ -100,8 +112,12 @@ def run(command: list[str], environment: Mapping[str, str]) -> subprocess.Comple
             timeout=ANSWER_LIMIT_S,
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"no answer within {ANSWER_LIMIT_S} s")
+    except subprocess.TimeoutExpired as error:
+        words = [Path(command[0]).name, *takewhile(lambda word: not word.startswith("-"), command[1:])]
+        raise SilentEngineError(
+            f"{' '.join(words)}: no answer within {ANSWER_LIMIT_S} s",
+            way_out="when the engine answers again, run the same command again: what it has, it keeps",
+        ) from error
 
 
 def find_engine(wanted: str | None, environment: Mapping[str, str]) -> Engine:
@@ -115,7 +131,11 @@ def find_engine(wanted: str | None, environment: Mapping[str, str]) -> Engine:
         if program is None:
             reasons.append(f"{name} is not installed")
             continue
-        asked = run([program, *QUESTIONS[name]], environment)
+        try:
+            asked = run([program, *QUESTIONS[name]], environment)
+        except SilentEngineError as error:
+            reasons.append(error.what)
+            continue
         architecture = asked.stdout.strip()
         if asked.returncode == 0 and architecture:
             return Engine(name, program, architecture, environment)

@@ -88,8 +88,11 @@ remove_half_made() {
         [[ ! -L $wal || ! -d $wal ]] || find "$wal/" -mindepth 1 -delete
     done
     local -a entries
-    mapfile -t entries < <(list_data_directory)
+    mapfile -t entries < <(list_data_directory | grep -Fxv "$MARKER")
     rm -rf "${entries[@]}"
+    sync "$PGDATA"
+    # last, as without it what is left would be something that is no database
+    rm -rf "$MARKER"
 }
 
 begin_initialisation() {

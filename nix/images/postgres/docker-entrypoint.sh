@@ -113,7 +113,8 @@ start_temporary_server() {
 stop_temporary_server() {
     [[ -n ${temporary_socket:-} ]] || return 0
     if [[ -e $PGDATA/postmaster.pid ]]; then
-        pg_ctl --pgdata="$PGDATA" --wait --silent --mode=fast stop >&2
+        # after a large import the last checkpoint takes as long as it takes, too
+        pg_ctl --pgdata="$PGDATA" --wait --timeout=86400 --silent --mode=fast stop >&2
     fi
     rm -rf "$temporary_socket"
     unset temporary_socket PGHOST

@@ -9,7 +9,9 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -123,6 +125,38 @@ def test_what_an_api_answers_is_left_alone(client: httpx.Client) -> None:
 def test_address_of_five_hundred_ids_is_passed_on(client: httpx.Client) -> None:
     answer = ask(client, f"/api/v1/volume-extra?ids={','.join([SOME_ID] * 500)}")
     assert answer["path"].startswith("/api/v1/volume-extra")
+
+
+class WithoutSlash(BaseHTTPRequestHandler):
+    """Leads to the same address without its path's last slash, as the APIs do."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.send_response(307)
+        self.send_header("Location", f"https://{self.headers['Host']}{self.path.replace('/?', '?')}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("length", [500 * len(f"{SOME_ID},"), 65_000], ids=["ids", "longest"])
+def test_redirect_of_a_long_address_is_passed_on(client: httpx.Client, names: NameServer, length: int) -> None:
+    query = f"?ids={length * 'x'}"
+    home = names.addresses["data-api"]
+    names.addresses["data-api"] = "127.0.1.98"
+    with ThreadingHTTPServer(("127.0.1.98", 8001), WithoutSlash) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            wait_for_status(client, "/data/health", 307)
+            response = client.get(f"/api/v1/volume-extra/{query}")
+        finally:
+            server.shutdown()
+            names.addresses["data-api"] = home
+    wait_for_status(client, "/data/health", 200)
+    assert response.status_code == 307, response.text[:500]
+    assert response.headers["location"] == f"https://127.0.0.1:8443/api/v1/volume-extra{query}"
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def load_settings(path: Path, *, has_data: bool) -> Settings:
         write_settings(path)
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
-    values = parse_settings(path.read_text(), path=path)
+    values = parse_settings(read_text(path), path=path)
     for name in GENERATED:
         if not values.get(name):
             raise AppError(f"{path}: expected {name}, and it is not there", way_out=BEGIN_ANEW)
@@ -81,6 +81,22 @@ def write_settings(path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.rename(path)
+
+
+def read_text(path: Path) -> str:
+    """Read the file.
+
+    :raises AppError: it is not UTF-8
+    """
+    content = path.read_bytes()
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise AppError(
+            f"{path}, line {line}: expected UTF-8, got the byte 0x{content[error.start]:02x}",
+            way_out="save the file again as UTF-8",
+        ) from error
 
 
 def parse_settings(text: str, *, path: Path) -> dict[str, str]:
