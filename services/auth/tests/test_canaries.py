@@ -23,7 +23,17 @@ PASSWORD = f"{CANARY} is my password"
 THERE = f"{CANARY} is my password there"
 
 #: Fields that hold secrets.
-SECRETS = frozenset({"password", "old_password", "new_password", "password_mangacollec", "refresh_token", "token"})
+SECRETS = frozenset(
+    {
+        "password",
+        "old_password",
+        "new_password",
+        "current_password",
+        "password_mangacollec",
+        "refresh_token",
+        "token",
+    }
+)
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -113,7 +123,7 @@ async def live(client: httpx.AsyncClient, site: Mangacollec) -> set[str]:
     secrets |= {refreshed.json()["access_token"], refreshed.json()["refresh_token"]}
     form = {"username": "Ana", "password": PASSWORD}
     secrets.add((await client.post(f"{V1}/auth/token", data=form)).json()["access_token"])
-    account = {"email": EMAIL, "password": THERE}
+    account = {"email": EMAIL, "password": THERE, "current_password": PASSWORD}
     linked = await client.put(f"{V1}/mangacollec/link", json=account, headers=ana.headers)
     assert linked.status_code == 200, linked.text
     token = await client.get(f"{V1}/mangacollec/token", headers=ana.headers)

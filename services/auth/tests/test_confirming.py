@@ -56,6 +56,11 @@ async def test_what_no_password_here_can_be_is_a_wrong_one(house: Household, wro
         ("POST", f"{V1}/auth/mangacollec/login", b'{"email": "%s", "password": "her password there"}'),
         ("PUT", f"{V1}/mangacollec/link", b'{"email": "lea@example.org", "password": "%s"}'),
         (
+            "PUT",
+            f"{V1}/mangacollec/link",
+            b'{"email": "lea@example.org", "password": "her password there", "current_password": "%s"}',
+        ),
+        (
             "POST",
             "/users",
             b'{"username": "Bo", "email_mangacollec": "lea@example.org", "password_mangacollec": "%s"}',

@@ -7,17 +7,21 @@ import pytest
 from sqlalchemy.engine import URL
 
 from booksync_api_auth.mangacollec import links
+from booksync_api_auth.repositories.rate_limits import FREE_TRIES
 from booksync_auth_testing.household import KEY, PASSWORD, V1, Household, Person, live_in, parse_person, problem
 from booksync_auth_testing.mangacollec import ACCOUNT, EMAIL, THERE, Mangacollec
 from booksync_service_testing.server import IS_WAITING
 from booksync_service_testing.serving import wait_for
+
+#: What a profile with a password sends.
+LINK = {**ACCOUNT, "current_password": PASSWORD}
 
 EXPIRE = "UPDATE auth.credentials SET token_expires_at = now() + interval '59 seconds'"
 
 
 async def link(house: Household, person: Person, **changes: str) -> dict[str, object]:
     """Link a profile."""
-    answer = await house.client.put(f"{V1}/mangacollec/link", json={**ACCOUNT, **changes}, headers=person.headers)
+    answer = await house.client.put(f"{V1}/mangacollec/link", json={**LINK, **changes}, headers=person.headers)
     assert answer.status_code == 200, answer.text
     shown: dict[str, object] = answer.json()
     return shown
@@ -121,7 +125,8 @@ async def test_bad_credentials(linked: Household, site: Mangacollec, status: int
     lea = await linked.add("Léa")
     expected = (422, "mangacollec_invalid_credentials")
     wrong = {"email": EMAIL, "password": "wrong"}
-    put = await linked.client.put(f"{V1}/mangacollec/link", json=wrong, headers=lea.headers)
+    body = {**wrong, "current_password": PASSWORD}
+    put = await linked.client.put(f"{V1}/mangacollec/link", json=body, headers=lea.headers)
     assert problem(put) == expected
     assert problem(await linked.client.post(f"{V1}/auth/mangacollec/login", json=wrong)) == expected
     body = {"username": "Bo", "password": PASSWORD, "email_mangacollec": EMAIL, "password_mangacollec": "wrong"}
@@ -173,7 +178,7 @@ async def test_account_belongs_to_one_profile(linked: Household, site: Mangacoll
     lea = await linked.add("Léa")
     bo = await linked.add("Bo", by=lea)
     await link(linked, lea)
-    answer = await linked.client.put(f"{V1}/mangacollec/link", json=ACCOUNT, headers=bo.headers)
+    answer = await linked.client.put(f"{V1}/mangacollec/link", json=LINK, headers=bo.headers)
     assert problem(answer) == (409, "mangacollec_already_linked")
     body = {"username": "Cy", "email_mangacollec": EMAIL, "password_mangacollec": THERE}
     created = await linked.client.post("/users", json=body, headers=lea.headers)
@@ -181,6 +186,68 @@ async def test_account_belongs_to_one_profile(linked: Household, site: Mangacoll
     other = site.add("other@example.org", THERE)
     assert (await link(linked, lea, email="other@example.org"))["account_id"] == other.id
     assert (await link(linked, bo))["state"] == "linked"
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+async def test_token_alone_links_no_account(linked: Household, site: Mangacollec, is_linked: bool) -> None:
+    """Or whoever holds one would sign in by an account of theirs from then on, whatever the owner's new password."""
+    lea = await linked.add("Léa")
+    if is_linked:
+        await link(linked, lea)
+    account = site.accounts[0].id if is_linked else None
+    theirs = {"email": "other@example.org", "password": "another there"}
+    site.add(**theirs)
+    site.requests.clear()
+    for body, expected in (
+        (theirs, (422, "current_password_missing")),
+        ({**theirs, "current_password": None}, (422, "current_password_missing")),
+        ({**theirs, "current_password": "wrong"}, (401, "invalid_credentials")),
+        ({**theirs, "current_password": theirs["password"]}, (401, "invalid_credentials")),
+    ):
+        answer = await linked.client.put(f"{V1}/mangacollec/link", json=body, headers=lea.headers)
+        assert problem(answer) == expected
+    assert site.requests == []
+    assert (await linked.find(lea)).json()["id_mangacollec"] == account
+    refused = await linked.client.post(f"{V1}/auth/mangacollec/login", json=theirs)
+    assert problem(refused) == (403, "registration_closed")
+    seen = (await linked.client.get(f"{V1}/auth/activity", headers=lea.headers)).json()["items"]
+    assert [(item["kind"], item["success"]) for item in seen[:2]] == [("confirmation", False)] * 2
+    assert (await link(linked, lea, **theirs))["state"] == "linked"
+
+
+async def test_password_of_a_link_is_tried_as_seldom_as_at_a_sign_in(linked: Household) -> None:
+    lea = await linked.add("Léa")
+    wrong = {**ACCOUNT, "current_password": "wrong"}
+    for _ in range(FREE_TRIES):
+        answer = await linked.client.put(f"{V1}/mangacollec/link", json=wrong, headers=lea.headers)
+        assert problem(answer) == (401, "invalid_credentials")
+    answer = await linked.client.put(f"{V1}/mangacollec/link", json=LINK, headers=lea.headers)
+    assert problem(answer) == (429, "rate_limited")
+
+
+@pytest.mark.parametrize("had_password", [False, True])
+async def test_password_that_changes_while_mangacollec_is_asked_makes_no_link(
+    linked: Household, site: Mangacollec, had_password: bool
+) -> None:
+    ana = await linked.add("Ana")
+    if had_password:
+        lea = await linked.add("Léa", by=ana)
+    else:
+        body = {"username": "Léa", "email_mangacollec": EMAIL, "password_mangacollec": THERE}
+        await linked.client.post("/users", json=body, headers=ana.headers)
+        lea = parse_person(await linked.client.post(f"{V1}/auth/mangacollec/login", json=ACCOUNT))
+    theirs = {"email": "other@example.org", "password": "another there"}
+    site.add(**theirs)
+    site.is_answering.clear()
+    body = {**theirs, "current_password": PASSWORD}
+    asking = asyncio.create_task(linked.client.put(f"{V1}/mangacollec/link", json=body, headers=lea.headers))
+    await wait_for(lambda: site.at_once > 0)
+    new = {"new_password": "a password of her own"}
+    assert (await linked.client.put(f"/users/{lea.id}/password", json=new, headers=ana.headers)).status_code == 204
+    site.is_answering.set()
+    assert problem(await asking) == (409, "conflict")
+    refused = await linked.client.post(f"{V1}/auth/mangacollec/login", json=theirs)
+    assert problem(refused) == (403, "registration_closed")
 
 
 async def test_end_of_a_link(linked: Household) -> None:
@@ -252,7 +319,7 @@ async def test_profile_without_a_password_keeps_its_account(linked: Household, s
     assert (await link(linked, lea))["state"] == "linked"
     new = {"old_password": THERE, "new_password": "a password of her own"}
     assert (await linked.client.put(f"/users/{lea.id}/password", json=new, headers=lea.headers)).status_code == 204
-    assert (await linked.client.put(f"{V1}/mangacollec/link", json=other, headers=lea.headers)).status_code == 200
+    assert (await link(linked, lea, **other, current_password="a password of her own"))["state"] == "linked"
 
 
 async def test_profile_without_a_password_confirms_at_mangacollec(linked: Household) -> None:
@@ -285,7 +352,7 @@ async def test_profile_without_a_password_confirms_at_mangacollec(linked: Househ
 async def test_without_a_client_id_only_mangacollec_is_missing(house: Household) -> None:
     lea = await house.add("Léa")
     expected = (503, "mangacollec_not_configured")
-    put = await house.client.put(f"{V1}/mangacollec/link", json=ACCOUNT, headers=lea.headers)
+    put = await house.client.put(f"{V1}/mangacollec/link", json=LINK, headers=lea.headers)
     assert problem(put) == expected
     assert problem(await house.client.post(f"{V1}/auth/mangacollec/login", json=ACCOUNT)) == expected
     body = {"username": "Bo", "email_mangacollec": EMAIL, "password_mangacollec": THERE}

@@ -12,7 +12,7 @@ from booksync_api_auth.mangacollec import conversation, part
 from booksync_api_auth.mangacollec.answers import TokenAnswer, parse
 from booksync_api_auth.mangacollec.gate import MAX_FAILURES, MAX_PAUSE, REST, Gate
 from booksync_api_auth.repositories.rate_limits import FREE_TRIES
-from booksync_auth_testing.household import V1, Household, live_in, problem
+from booksync_auth_testing.household import PASSWORD, V1, Household, live_in, problem
 from booksync_auth_testing.mangacollec import ACCOUNT, Mangacollec, Mood
 from booksync_common.problems import ProblemError
 from booksync_service_testing.serving import wait_for
@@ -71,7 +71,8 @@ async def test_base_url_and_token_path_are_the_operators(empty_url: URL, site: M
 
 async def test_outage_does_not_end_a_link(linked: Household, site: Mangacollec) -> None:
     lea = await linked.add("Léa")
-    await linked.client.put(f"{V1}/mangacollec/link", json=ACCOUNT, headers=lea.headers)
+    body = {**ACCOUNT, "current_password": PASSWORD}
+    await linked.client.put(f"{V1}/mangacollec/link", json=body, headers=lea.headers)
     await linked.query("UPDATE auth.credentials SET token_expires_at = now()")
     site.mood = "errors"
     token = await linked.client.get(f"{V1}/mangacollec/token", headers=lea.headers)

@@ -202,6 +202,28 @@ async def test_deletion_asks_for_the_password_of_who_deletes(house: Household) -
     assert problem(await house.client.get(f"/users/{bo.id}", headers=ana.headers)) == (404, "user_not_found")
 
 
+@pytest.mark.parametrize("by_admin", [False, True])
+async def test_deletion_leaves_no_trace_of_the_devices(house: Household, by_admin: bool) -> None:
+    ana = await house.add("Ana")
+    bo = await house.add("Bo", by=ana)
+    device = {"User-Agent": "the phone of Bo"}
+    for password in ("wrong", PASSWORD):
+        await house.client.post(f"{V1}/auth/login", json={"username": "Bo", "password": password}, headers=device)
+    left = "SELECT count(*) FROM auth.auth_events WHERE user_agent = 'the phone of Bo'"
+    assert await house.query(left) == 2
+    headers = ana.headers if by_admin else {**bo.headers, **device}
+    gone = await house.client.request("DELETE", f"/users/{bo.id}", json={"password": PASSWORD}, headers=headers)
+    assert gone.status_code == 204
+    assert await house.query(left) == 0
+    assert await house.query("SELECT count(*) FROM auth.sessions WHERE user_agent = 'the phone of Bo'") == 0
+    # that it happened is known: of an administrator by name, and of somebody who is no more without a place
+    who = await house.query("SELECT user_id::text FROM auth.auth_events WHERE kind = 'profile_deleted'")
+    where = await house.query("SELECT concat(ip, user_agent) FROM auth.auth_events WHERE kind = 'profile_deleted'")
+    assert (who, where != "") == ((ana.id, True) if by_admin else (None, False))
+    seen = (await house.client.get(f"{V1}/auth/activity", headers=ana.headers)).json()["items"]
+    assert {item["kind"] for item in seen} >= {"login", "profile_created"}
+
+
 async def test_deleted_profiles_are_in_the_feed_the_latest_first(house: Household) -> None:
     ana = await house.add("Ana")
     gone = [await house.add(name, by=ana) for name in ("Bo", "Cy")]

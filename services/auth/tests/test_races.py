@@ -115,7 +115,8 @@ async def test_sign_in_at_mangacollec_is_to_the_profile_as_it_is_then(
         lea = await house.add("Léa", by=await house.log_in("Ana"))
         account = site.add("lea@example.org", PASSWORD)
         body = {"email": account.email, "password": account.password}
-        linked = await house.client.put(f"{V1}/mangacollec/link", json=body, headers=lea.headers)
+        link = {**body, "current_password": PASSWORD}
+        linked = await house.client.put(f"{V1}/mangacollec/link", json=link, headers=lea.headers)
         assert linked.status_code == 200
         async with hold(empty_url, f"{statement} WHERE id = '{lea.id}'"):
             asking = asyncio.create_task(log_in(house, account))

@@ -1,8 +1,11 @@
 """Sessions: what ends one ends its tokens at once, though they never expire."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 
 from booksync_auth_testing.household import PASSWORD, V1, Household, problem
@@ -105,21 +108,53 @@ async def test_deletion_ends_every_session(house: Household) -> None:
     assert (await house.introspect(bo.access_token)) == {"active": False}
 
 
-async def test_a_device_is_signed_out_in_the_order_in_which_a_profile_is_changed(house: Household) -> None:
-    ana, other = await house.add("Ana"), await house.log_in("Ana")
-    address = f"{V1}/auth/sessions/{other.session_id}"
+async def wait_for_profile(
+    house: Household, request: Coroutine[Any, Any, httpx.Response], statement: str
+) -> httpx.Response:
+    """Let a request wait for profiles that somebody else changes, who then changes what hangs on them.
+
+    :param statement: at which the two would wait for each other, if the request held what it changes.
+    """
     connection = await asyncpg.connect(render(house.url.set(drivername="postgresql")))
     try:
         async with connection.transaction():
             await connection.execute("SELECT FROM auth.users FOR UPDATE")
-            ending = asyncio.create_task(house.client.delete(address, headers=ana.headers))
+            asking = asyncio.create_task(request)
 
             async def is_waiting() -> bool:
                 return bool(await house.query(IS_WAITING))
 
             await wait_for(is_waiting)
-            # else the two would wait for each other
-            await connection.execute("UPDATE auth.sessions SET device_name = 'phone'")
-        assert (await ending).status_code == 204
+            await connection.execute(statement)
+        return await asking
     finally:
         await connection.close()
+
+
+async def test_a_device_is_signed_out_in_the_order_in_which_a_profile_is_changed(house: Household) -> None:
+    ana, other = await house.add("Ana"), await house.log_in("Ana")
+    ending = house.client.delete(f"{V1}/auth/sessions/{other.session_id}", headers=ana.headers)
+    answer = await wait_for_profile(house, ending, "UPDATE auth.sessions SET device_name = 'phone'")
+    assert answer.status_code == 204
+
+
+async def test_an_old_refresh_token_ends_its_session_in_the_same_order(house: Household) -> None:
+    ana = await house.add("Ana")
+    token = ana.refresh_token
+    for _ in range(2):
+        body = {"refresh_token": token}
+        token = (await house.client.post(f"{V1}/auth/refresh", json=body)).json()["refresh_token"]
+    reuse = house.client.post(f"{V1}/auth/refresh", json={"refresh_token": ana.refresh_token})
+    answer = await wait_for_profile(house, reuse, "UPDATE auth.sessions SET device_name = 'phone'")
+    assert problem(answer) == (401, "token_revoked")
+    assert await house.query("SELECT revoked_reason FROM auth.sessions") == "refresh_reuse"
+
+
+async def test_an_api_key_is_deleted_in_the_same_order(house: Household) -> None:
+    ana = await house.add("Ana")
+    body = {"name": "scraper", "scopes": ["data:write"]}
+    key = (await house.client.post(f"{V1}/api-keys", json=body, headers=ana.headers)).json()
+    deletion = house.client.delete(f"{V1}/api-keys/{key['id']}", headers=ana.headers)
+    answer = await wait_for_profile(house, deletion, "UPDATE auth.api_keys SET created_by = NULL")
+    assert answer.status_code == 204
+    assert await house.query("SELECT count(*) FROM auth.api_keys") == 0

@@ -46,6 +46,17 @@ async def test_name_is_the_same_to_a_person(house: Household, name: str) -> None
     assert (await house.log_in(name)).id == lea.id
 
 
+async def test_wrong_password_is_told_what_would_do(house: Household) -> None:
+    """RFC 9110, section 15.5.2: every 401 has WWW-Authenticate."""
+    ana = await house.add("Ana")
+    login = await house.client.post(f"{V1}/auth/login", json={"username": "Ana", "password": "wrong"})
+    body = {"password": "wrong"}
+    confirmation = await house.client.request("DELETE", f"/users/{ana.id}", json=body, headers=ana.headers)
+    for answer in (login, confirmation):
+        assert problem(answer) == (401, "invalid_credentials")
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
 async def test_form_does_the_same(house: Household) -> None:
     await house.add("Ana")
     form = {"grant_type": "password", "username": "Ana", "password": PASSWORD, "client_id": "", "scope": ""}
@@ -54,6 +65,7 @@ async def test_form_does_the_same(house: Household) -> None:
     assert answer.json()["access_token"]
     wrong = await house.client.post(f"{V1}/auth/token", data={**form, "password": "wrong"})
     assert problem(wrong) == (401, "invalid_credentials")
+    assert wrong.headers["www-authenticate"] == "Bearer"
     assert problem(await house.client.post(f"{V1}/auth/token", json=form)) == (415, "unsupported_media_type")
     assert problem(await house.client.post(f"{V1}/auth/token", data={"username": "Ana"})) == (422, "validation_failed")
     assert problem(await house.client.post(f"{V1}/auth/token", data={"username": "x" * 20_000})) == (

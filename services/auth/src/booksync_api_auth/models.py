@@ -20,6 +20,10 @@ class Origin:
     user_agent: str | None
 
 
+#: Of what is not to say where it was done.
+NOWHERE = Origin(address=None, user_agent=None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class User:
     """A profile."""

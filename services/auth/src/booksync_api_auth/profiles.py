@@ -8,9 +8,9 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_auth.confirming import Confirmation, ConfirmationOf
-from booksync_api_auth.models import Identity, Origin, User
+from booksync_api_auth.models import NOWHERE, Identity, Origin, User
 from booksync_api_auth.passwords import Passwords, PasswordsOf
-from booksync_api_auth.refusals import forbidden, user_not_found
+from booksync_api_auth.refusals import forbidden, password_changed, user_not_found
 from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.sessions import Sessions
 from booksync_api_auth.repositories.users import Users
@@ -78,8 +78,13 @@ class Profiles:
                 raise ProblemError(409, "last_profile", "The last profile cannot be deleted.")
             if current.is_admin:
                 await _refuse_last_admin(session, user.id)
+            await Events(session).delete_all(user.id)
             await Users(session).delete(user.id)
-            await Events(session).add("profile_deleted", user_id=None, origin=origin)
+            if user.id == caller.user.id:
+                # where it was done is held about somebody who is no more
+                await Events(session).add("profile_deleted", user_id=None, origin=NOWHERE)
+            else:
+                await Events(session).add("profile_deleted", user_id=caller.user.id, origin=origin)
 
     async def set_password(self, user_id: UUID, *, old: str | None, new: str, caller: Identity, origin: Origin) -> None:
         """Change a password and end the profile's other sessions. Of one's own, the old one is asked for.
@@ -97,7 +102,7 @@ class Profiles:
         async with self._database.session() as session:
             current = await _lock(session, user.id, caller=caller)
             if is_own and current.password_changed_at != user.password_changed_at:
-                raise ProblemError(409, "conflict", "The password was changed at the same time.")
+                raise password_changed()
             await Users(session).set_password(user.id, password_hash)
             kept = caller.session.id if is_own else None
             await Sessions(session).revoke_all(user.id, reason="password_changed", besides=kept)

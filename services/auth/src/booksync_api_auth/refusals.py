@@ -15,7 +15,14 @@ def forbidden() -> ProblemError:
 
 def invalid_credentials() -> ProblemError:
     """Make the answer to a wrong name or password, which does not say which."""
-    return ProblemError(401, "invalid_credentials", "The name or the password is wrong.")
+    return ProblemError(
+        401, "invalid_credentials", "The name or the password is wrong.", headers={"WWW-Authenticate": "Bearer"}
+    )
+
+
+def password_changed() -> ProblemError:
+    """Make the answer to somebody who has confirmed with a password that is another by now."""
+    return ProblemError(409, "conflict", "The password was changed at the same time.")
 
 
 def account_disabled() -> ProblemError:

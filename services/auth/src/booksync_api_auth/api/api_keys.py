@@ -115,7 +115,8 @@ async def create_key(body: NewKeyBody, caller: Admin, session: Session, origin: 
 )
 async def delete_key(key_id: UUID, caller: Admin, session: Session, origin: OriginOf) -> Response:
     """Delete a key; within 5 seconds the other services do not take it any more."""
+    # first the profile's row, which the event refers to: whoever deletes the profile locks in this order, too
+    await Events(session).add("api_key_deleted", user_id=caller.user.id, origin=origin)
     if not await ApiKeys(session).delete(key_id):
         raise ProblemError(404, "api_key_not_found", "There is no such API key.")
-    await Events(session).add("api_key_deleted", user_id=caller.user.id, origin=origin)
     return Response(status_code=204)

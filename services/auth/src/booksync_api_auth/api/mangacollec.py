@@ -5,13 +5,14 @@ from typing import Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from booksync_api_auth.api import ROOT
-from booksync_api_auth.api.errors import MANGACOLLEC, MANGACOLLEC_PASSWORD, TOKEN
+from booksync_api_auth.api.errors import CONFIRMATION, MANGACOLLEC, MANGACOLLEC_PASSWORD, TOKEN
 from booksync_api_auth.api.fields import DeviceName, ForeignPassword, Text
 from booksync_api_auth.api.schemas import EXAMPLE_ID, EXAMPLE_TIME, TokenAnswer
 from booksync_api_auth.identity import Caller, OriginOf
+from booksync_api_auth.mangacollec.linking import LinkingOf
 from booksync_api_auth.mangacollec.links import LinksOf
 from booksync_api_auth.mangacollec.models import AccessToken
 from booksync_api_auth.mangacollec.signing_in import MangacollecSignInOf
@@ -38,6 +39,24 @@ class MangacollecLoginBody(AccountBody):
     """An account of Mangacollec, on a device."""
 
     device_name: DeviceName | None = None
+
+
+class LinkBody(AccountBody):
+    """An account of Mangacollec, for a profile."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "email": "lea@example.org",
+                "password": "her password there",
+                "current_password": "correct horse battery",
+            }
+        }
+    )
+
+    current_password: ForeignPassword | None = Field(
+        default=None, description="the profile's; needed where it has one here"
+    )
 
 
 class LinkAnswer(BaseModel):
@@ -136,14 +155,29 @@ async def get_link(caller: Caller, links: LinksOf) -> LinkAnswer:
 @router.put(
     "/mangacollec/link",
     summary="Link the profile",
-    responses=describe_errors({**TOKEN, **MANGACOLLEC_PASSWORD, 409: "mangacollec_already_linked, password_missing"}),
+    responses=describe_errors(
+        {
+            **TOKEN,
+            **MANGACOLLEC_PASSWORD,
+            401: CONFIRMATION[401],
+            409: "mangacollec_already_linked, password_missing, conflict",
+            422: "validation_failed, current_password_missing, mangacollec_invalid_credentials",
+        }
+    ),
 )
-async def put_link(body: AccountBody, caller: Caller, links: LinksOf, origin: OriginOf) -> LinkAnswer:
+async def put_link(body: LinkBody, caller: Caller, linking: LinkingOf, links: LinksOf, origin: OriginOf) -> LinkAnswer:
     """Have Mangacollec check the password, and keep its tokens, encrypted. An account belongs to one profile.
 
-    A profile without a password here stays with its account, which is what it signs in by.
+    The account signs in as the profile from then on, so the profile's own password is asked for too, also for a link
+    that is made anew. A profile without one here stays with its account, which is what it signs in by.
     """
-    credential = await links.link(caller.user.id, body.email, body.password.get_secret_value(), origin=origin)
+    credential = await linking.link(
+        caller.user,
+        email=body.email,
+        password=body.password.get_secret_value(),
+        current_password=None if body.current_password is None else body.current_password.get_secret_value(),
+        origin=origin,
+    )
     return show_link(credential, links.state(credential))
 
 

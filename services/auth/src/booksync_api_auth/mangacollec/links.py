@@ -24,9 +24,7 @@ from booksync_api_auth.models import Credential, Origin
 from booksync_api_auth.names import make_key
 from booksync_api_auth.repositories import credentials
 from booksync_api_auth.repositories.credentials import Credentials
-from booksync_api_auth.repositories.events import Events
 from booksync_api_auth.repositories.rate_limits import RateLimits
-from booksync_api_auth.repositories.users import Users
 from booksync_api_auth.settings import AuthSettings, SettingsOf
 from booksync_common.database import Database, DatabaseOf
 from booksync_common.problems import ProblemError
@@ -91,22 +89,6 @@ class Links:
             scope=tokens.scope,
         )
         return AccessToken(text=text, expires_at=expires_at, account_id=account_id)
-
-    async def link(self, user_id: UUID, email: str, password: str, *, origin: Origin) -> Credential:
-        """Link a profile to an account, in place of the one that it may have had.
-
-        :raises ProblemError: 409 mangacollec_already_linked; 409 password_missing, as a profile without a password is
-            whose account it is; and what `sign_in` raises.
-        """
-        signed_in = await self.sign_in(email, password, origin=origin)
-        async with self._database.session() as session:
-            current = await Users(session).lock(user_id)
-            if current is not None and current.is_of_another_account(signed_in.account.id):
-                raise problems.password_missing()
-            await Users(session).update(user_id, {"id_mangacollec": signed_in.account.id})
-            await self.store(session, user_id, signed_in)
-            await Events(session).add("mangacollec_linked", user_id=user_id, origin=origin)
-        return await self.find(user_id)
 
     async def find_if_any(self, user_id: UUID) -> Credential | None:
         """Find a profile's link; None without one."""

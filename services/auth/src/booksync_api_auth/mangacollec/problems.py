@@ -45,6 +45,11 @@ def password_missing() -> ProblemError:
     return ProblemError(409, "password_missing", detail)
 
 
+def current_password_missing() -> ProblemError:
+    """Make the answer to somebody who has to confirm whose profile is to be linked, and does not."""
+    return ProblemError(422, "current_password_missing", "This profile's password is needed to link it.")
+
+
 def relink_required() -> ProblemError:
     """Make the answer for a link that Mangacollec, or a changed key of ours, has ended."""
     detail = "The link to Mangacollec has ended: enter the Mangacollec password again."

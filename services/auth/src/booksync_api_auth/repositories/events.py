@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_auth.models import Event, Origin
@@ -44,6 +44,10 @@ class Events:
             "user_agent": origin.user_agent,
         }
         await self._session.execute(insert(AUTH_EVENTS).values(values))
+
+    async def delete_all(self, user_id: UUID) -> None:
+        """Forget what happened to a profile that is about to go; later, nobody could tell whose it was."""
+        await self._session.execute(delete(AUTH_EVENTS).where(AUTH_EVENTS.c.user_id == user_id))
 
     async def list(self, user_id: UUID, *, before: int | None = None, limit: int | None = None) -> Sequence[Event]:
         """Return events of a profile, newest first.

@@ -105,7 +105,13 @@ class Sessions:
         return _parse(result.mappings().one())
 
     async def lock_family(self, family_id: UUID) -> SessionRecord | None:
-        """Find the session of a refresh token, and keep others from it until the end of the transaction."""
+        """Find the session of a refresh token, and keep others from it until the end of the transaction.
+
+        First the profile's row, which an event would refer to: whoever changes the profile locks in this order, too.
+        """
+        owner = select(SESSIONS.c.user_id).where(SESSIONS.c.family_id == family_id).scalar_subquery()
+        profile = select(USERS.c.id).where(USERS.c.id == owner)
+        await self._session.execute(profile.with_for_update(read=True, key_share=True))
         statement = select(*_COLUMNS).where(SESSIONS.c.family_id == family_id).with_for_update()
         row = (await self._session.execute(statement)).mappings().one_or_none()
         return None if row is None else _parse(row)
