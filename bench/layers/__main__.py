@@ -120,7 +120,14 @@ def replay(change: Change, before: Bootstrap, *, programs: dict[str, str], addre
         for image in change.images:
             original, _ = build(before, image)
             push(programs[image], original, address)
-            after.fetch([f"packages.{after.system}.{image}"])
+            attribute = f"packages.{after.system}.{image}"
+            after.fetch([attribute])
+            if any(
+                path.exists() for path in map(Path, after.nix.find_outputs(after.nix.find_derivations([attribute])))
+            ):
+                raise SystemExit(
+                    f"{change.name}: {image} is built already, which takes no time: nix-collect-garbage first"
+                )
             result, built = build(after, image)
             sent, pushed = push(programs[image], result, address)
             there = list_blobs(original, image)

@@ -173,7 +173,9 @@ class Nix:
         )
         if done.returncode:
             reason = (
-                f":\n{done.stderr.strip()}" if quiet else f" with status {done.returncode}; the reason stands above"
+                f":\n{done.stderr.strip()}"
+                if quiet
+                else f" with status {done.returncode}; the reason stands above: mend it, and run the same command again"
             )
             raise BootstrapError(f"{program} {' '.join(arguments[:3])} failed{reason}")
         return done.stdout
