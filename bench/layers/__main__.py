@@ -122,12 +122,9 @@ def replay(change: Change, before: Bootstrap, *, programs: dict[str, str], addre
             push(programs[image], original, address)
             attribute = f"packages.{after.system}.{image}"
             after.fetch([attribute])
-            if any(
-                path.exists() for path in map(Path, after.nix.find_outputs(after.nix.find_derivations([attribute])))
-            ):
-                raise SystemExit(
-                    f"{change.name}: {image} is built already, which takes no time: nix-collect-garbage first"
-                )
+            (output,) = after.nix.find_outputs(after.nix.find_derivations([attribute]))
+            if Path(output).exists():
+                raise SystemExit(f"{change.name}: {image} is built already, in no time: run nix-collect-garbage first")
             result, built = build(after, image)
             sent, pushed = push(programs[image], result, address)
             there = list_blobs(original, image)
