@@ -2,8 +2,8 @@
 
 Usage: TEST_DATABASE_URL=… BOOKSYNC_MODELS=… .venv/bin/python -m bench.ranking [--tune]
 
-Readers and series with even numbers are those that weights are tuned on (--tune searches, and prints the best), the
-others those that are measured.
+--tune searches weights on the first half of the readers and series, those with even numbers, and prints the best; the
+other half is what the report is about.
 """
 
 import argparse
@@ -98,8 +98,8 @@ async def describe(served: ServedLibrary) -> str:
     """
     similarity = """
         Of each series, the ten most similar; a series is as relevant as it has themes in common. The weights of
-        similarity are no result of a search: on this library, whose themes follow from the genres, the text is worth
-        little, and --tune finds 0.49 on the second half with hardly any of it.
+        similarity are no result of a search: on this library, whose themes follow from the genres, --tune finds better
+        ones with hardly any text.
     """
     lines = [
         "# Rankings",

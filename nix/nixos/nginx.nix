@@ -1,4 +1,5 @@
-# One address with TLS, as deploy/nginx has it: each API below its name, and what only one of them has also where the API itself has it.
+# One address with TLS, as deploy/nginx has it: each API below its name, and what only one of them has also where the API
+# itself has it.
 {
   config,
   lib,
