@@ -23,8 +23,8 @@ let
     initialisation = [
       "initialisation"
       "isolation"
-      "services"
     ];
+    services = [ "services" ];
     upgrade = [ "upgrade" ];
     backup = [ "backup" ];
     storm = [
@@ -33,12 +33,36 @@ let
     ];
   };
 
-  services = [
-    "common"
-    "auth"
-    "data"
-    "prediction"
-  ];
+  # what `services` alone stands on: a change of a service runs none of the others again
+  migrating =
+    let
+      paths = map (name: "services/${name}/src") [
+        "common"
+        "auth"
+        "data"
+        "prediction"
+      ];
+    in
+    {
+      groups = [
+        "auth"
+        "data"
+      ];
+      # all that the Prediction API's migrations need
+      wheels = [
+        "numpy"
+        "pgvector"
+      ];
+      pythonPath = paths;
+      sources = listToAttrs (
+        map (path: {
+          name = path;
+          value = ../.. + "/${path}";
+        }) paths
+      );
+      # greenlet, with which the migrations run, is C++
+      env.BOOKSYNC_LIBSTDCXX = builders.libstdcxx;
+    };
 
   # how often the server is killed in the middle of writes; emulation is some twenty times slower
   shortRounds = {
@@ -63,37 +87,27 @@ let
     {
       name,
       architecture,
-      files,
+      subject,
       rounds,
     }:
+    let
+      extra = if subject == "services" then migrating else { };
+    in
     {
       inherit name;
       value = builders.mkPytest {
         inherit name;
-        tests = map (file: "tests/postgres/test_${file}.py") files;
-        groups = [
-          "test"
-          "auth"
-          "data"
-        ];
-        # all that the Prediction API's migrations need
-        wheels = [
-          "numpy"
-          "pgvector"
-        ];
-        pythonPath = map (name: "services/${name}/src") services;
+        tests = map (file: "tests/postgres/test_${file}.py") subjects.${subject};
+        groups = [ "test" ] ++ extra.groups or [ ];
+        wheels = extra.wheels or [ ];
+        pythonPath = extra.pythonPath or [ ];
         sources = {
           "tests/lib/booksync_testing" = ../../tests/lib/booksync_testing;
           "tests/postgres" = ../../tests/postgres;
           "deploy/scripts" = ../../deploy/scripts;
           "deploy/init-db.sql" = ../../deploy/init-db.sql;
         }
-        // listToAttrs (
-          map (name: {
-            name = "services/${name}/src";
-            value = ../../services + "/${name}/src";
-          }) services
-        );
+        // extra.sources or { };
         env = {
           BOOKSYNC_IMAGES = import ./mkLayouts.nix { inherit builders; } images {
             names = [ "booksync-postgres" ];
@@ -102,8 +116,6 @@ let
           BOOKSYNC_ARCH = architecture;
           BOOKSYNC_TEST_TOOLS = testTools;
           BOOKSYNC_BUSYBOX = "${builders.busybox}/bin/busybox";
-          # greenlet, with which the migrations run, is C++
-          BOOKSYNC_LIBSTDCXX = builders.libstdcxx;
           BOOKSYNC_FLOCK = "${utilLinux architecture}/usr/bin/flock";
           BOOKSYNC_ROUNDS = toString rounds.${architecture};
           BOOKSYNC_OLD_PGVECTOR = builders.mkDebianTree {
@@ -111,7 +123,8 @@ let
             inherit architecture;
             packages = locks.debian.groups.pgvector-old.${architecture};
           };
-        };
+        }
+        // extra.env or { };
       };
     };
   # subjects of the other architecture, each of whose many starts takes its time under emulation, are for `check --long`
@@ -132,8 +145,7 @@ let
           architecture:
           mkCheck {
             name = "postgres-${subject}-${architecture}";
-            inherit architecture;
-            files = subjects.${subject};
+            inherit architecture subject;
             rounds = shortRounds;
           }
         ) (filter (isWanted subject) images.architectures)
@@ -150,7 +162,7 @@ in
         mkCheck {
           name = "postgres-storm-${architecture}-long";
           inherit architecture;
-          files = subjects.storm;
+          subject = "storm";
           rounds = longRounds;
         }
       ) images.architectures

@@ -11,11 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_data.conditions import Precondition
-from booksync_api_data.cursors import build_cursor, parse_cursor
 from booksync_api_data.shared.changes import MARK, QUESTION
 from booksync_api_data.shared.models import NOTHING
 from booksync_api_data.shared.repository import VolumeRepository
 from booksync_api_data.writes import Item, write_one
+from booksync_common.cursors import build_cursor, parse_cursor
 from booksync_common.database import Database
 from booksync_data_testing.api import MACHINE, VOLUMES, Api, run_api
 from booksync_service_testing.server import execute, load_server

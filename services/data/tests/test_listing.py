@@ -1,6 +1,5 @@
 """A list has each row that stays as it is once, whatever is written meanwhile, and a cursor opens no other list."""
 
-import base64
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,15 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
-from booksync_api_data.cursors import MAX_LENGTH, build_cursor, parse_cursor
-from booksync_common.problems import ProblemError
+from booksync_common.cursors import MAX_LENGTH
 from booksync_data_testing.api import MACHINE, VOLUMES, Api
-
-PLACE = TypeAdapter(tuple[int | None, UUID])
 
 
 async def fill(api: Api, *facts: Mapping[str, object]) -> list[Any]:
@@ -79,26 +72,6 @@ async def test_a_cursor_that_somebody_made_is_refused(api: Api) -> None:
         for address, name in ((VOLUMES, "cursor"), (f"{VOLUMES}/changes", "since")):
             answer = await api.client.get(address, params={name: value}, headers=api.sign_in())
             assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid"), (address, value)
-
-
-@given(st.tuples(st.none() | st.integers(), st.uuids()), st.text(), st.data())
-def test_cursors_come_back_and_show_every_change(
-    place: tuple[int | None, UUID], question: str, data: st.DataObject
-) -> None:
-    cursor = build_cursor(place, PLACE, question=question)
-    assert parse_cursor(cursor, PLACE, question=question) == place
-    with pytest.raises(ProblemError):
-        parse_cursor(cursor, PLACE, question=question + "?")
-    raw = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
-    with pytest.raises(ProblemError):
-        parse_cursor(base64.urlsafe_b64encode(raw).decode().rstrip("="), PLACE, question=question)
-
-
-def test_a_cursor_of_another_kind_is_refused() -> None:
-    cursor = build_cursor("x", TypeAdapter(str), question="q")
-    with pytest.raises(ProblemError):
-        parse_cursor(cursor, PLACE, question="q")
 
 
 @pytest.mark.parametrize(

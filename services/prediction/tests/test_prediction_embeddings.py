@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from pydantic import TypeAdapter
 
-from booksync_api_prediction.cursors import write_cursor
 from booksync_api_prediction.embeddings.routes import DIRECT_ITEMS
+from booksync_common.cursors import build_cursor
 from booksync_prediction_testing.encoder import make_vector
 from booksync_prediction_testing.service import V1, House, open_house
 
@@ -151,6 +152,8 @@ async def test_pages_show_everything_once(house: House) -> None:
         cursor = f"&cursor={page['next_cursor']}"
     assert len(found) == 7
     assert set(found) == written
+    other = await house.client.get(f"{V1}/embeddings?series_id={uuid4()}{cursor}", headers=user)
+    assert (other.status_code, other.json()["code"]) == (400, "cursor_invalid")
 
 
 @pytest.mark.parametrize(
@@ -160,13 +163,22 @@ async def test_pages_show_everything_once(house: House) -> None:
         "W10",
         "WyJ2b2x1bWUiLCAieCJd",
         "é",
-        write_cursor(["film", str(UUID(int=1))]),
-        write_cursor(["\0", str(UUID(int=1))]),
     ],
 )
 async def test_foreign_cursor_is_refused(house: House, cursor: str) -> None:
     answer = await house.client.get(f"{V1}/embeddings", params={"cursor": cursor}, headers=house.sign_in())
-    assert (answer.status_code, answer.json()["code"]) == (422, "cursor_invalid")
+    assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
+
+
+@pytest.mark.parametrize("kind", ["film", "\0"])
+async def test_made_up_place_is_refused(house: House, kind: str) -> None:
+    question = f"embeddings {house.settings.model_name} None None"
+    cursor = build_cursor((kind, UUID(int=1)), TypeAdapter(tuple[str, UUID]), question=question)
+    answer = await house.client.get(f"{V1}/embeddings", params={"cursor": cursor}, headers=house.sign_in())
+    assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
+    real = build_cursor(("series", UUID(int=1)), TypeAdapter(tuple[str, UUID]), question=question)
+    answer = await house.client.get(f"{V1}/embeddings", params={"cursor": real}, headers=house.sign_in())
+    assert answer.status_code == 200
 
 
 async def test_deleted_item_is_gone(house: House) -> None:

@@ -8,10 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from pydantic import TypeAdapter
 
-from booksync_api_prediction.cursors import write_cursor
 from booksync_api_prediction.predictions import history
 from booksync_api_prediction.predictions.outcomes import RECENT
+from booksync_common.cursors import build_cursor
 from booksync_prediction_testing.service import V1, House, open_house
 from booksync_service_testing.server import execute
 
@@ -273,7 +274,8 @@ async def test_history_is_newest_first_in_pages_and_private(shelf: Shelf) -> Non
     assert len((await shelf.house.client.get(f"{V1}/predictions/{user_id}", headers=admin)).json()["items"]) == 5
     wrong = await shelf.house.client.get(f"{V1}/predictions/{user_id}?cursor=WyJhIiwiYiJd", headers=user)
     assert wrong.json()["code"] == "cursor_invalid"
-    early = write_cursor(["0001-01-01T00:00:00+14:00", str(uuid4())])
+    place = ("0001-01-01T00:00:00+14:00", uuid4())
+    early = build_cursor(place, TypeAdapter(tuple[str, UUID]), question=f"predictions {user_id}")
     wrong = await shelf.house.client.get(f"{V1}/predictions/{user_id}?cursor={early}", headers=user)
     assert wrong.json()["code"] == "cursor_invalid"
 

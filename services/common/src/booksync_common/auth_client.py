@@ -7,7 +7,7 @@ from typing import ClassVar
 import httpx
 from pydantic import AnyHttpUrl, BaseModel, SecretStr, ValidationError
 
-from booksync_common.cookies import NO_COOKIES
+from booksync_common.clients import NO_COOKIES, read_answer
 from booksync_common.problems import unavailable
 from booksync_common.settings import Finding, ServiceSettings, check_key
 
@@ -137,13 +137,8 @@ class AuthClient:
         async with self._client.stream(
             method, url, headers=headers, data=form, timeout=patience or TIMEOUT
         ) as response:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_ANSWER:
-                    message = f"an answer of more than {MAX_ANSWER} bytes"
-                    raise httpx.DecodingError(message)
-        return httpx.Response(response.status_code, content=bytes(body), request=response.request)
+            body = await read_answer(response, limit=MAX_ANSWER)
+        return httpx.Response(response.status_code, content=body, request=response.request)
 
     def _note(self, *, is_answering: bool, reason: str = "") -> None:
         """Say it once when the Auth API goes away or comes back, not with every request."""

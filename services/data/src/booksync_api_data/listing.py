@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from booksync_api_data.cursors import build_cursor, parse_cursor
+from booksync_common.cursors import build_cursor, parse_cursor
 from booksync_common.fields import Instant
 
 Limit = Annotated[int, Field(ge=1, le=500)]

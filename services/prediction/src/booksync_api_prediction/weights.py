@@ -1,8 +1,8 @@
 """Every number that decides what is ranked before what, in one place.
 
-They were tuned on one half of the labelled set and measured on the other (`bench/ranking.md`). Each is a share: a score
-is the mean of its features, each from 0 to 1, weighted by these. What is unknown of a candidate is left out of a
-similarity; in a prediction it counts as NEUTRAL, so that no candidate wins by how much is known about it.
+`bench/ranking.md` has what they are worth on a labelled set. Each is a share: a score is the mean of its features, each
+from 0 to 1, weighted by these. What is unknown of a candidate is left out of a similarity; in a prediction it counts as
+NEUTRAL, so that no candidate wins by how much is known about it.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class SimilarityWeights:
     """How alike two series are.
 
     all-MiniLM-L6-v2 knows English: of French synopses of one genre it makes cosines of 0.35 to 0.51, and 0.98 of two
-    volumes of one series. So the facts beside the text carry almost as much.
+    volumes of one series. So the facts beside the text carry almost as much. These were chosen, and not searched.
     """
 
     text: float = 0.55  # cosine of the vectors, where it is positive
@@ -26,7 +26,8 @@ class SimilarityWeights:
 class PredictionWeights:
     """How well a volume of the pile suits somebody now.
 
-    The first three are tuned. The other two are what the rules ask for: the labelled set has nothing to say on them.
+    The first three were searched on one half of the labelled set and measured on the other. The other two are what the
+    rules ask for: the set has nothing to say on them.
     """
 
     wish: float = 0.08  # cosine with the vector of the mood and the answers

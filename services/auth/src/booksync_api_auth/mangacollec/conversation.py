@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from booksync_api_auth.mangacollec import problems
 from booksync_api_auth.mangacollec.answers import Account, TokenAnswer, parse, parse_error
 from booksync_api_auth.mangacollec.gate import Gate
+from booksync_common.clients import read_answer
 from booksync_common.retry_after import parse_retry_after
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class Conversation:
                 if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
                     self.gate.pause(parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC)))
                     raise problems.unavailable("Mangacollec asks for a pause.", retry_after=self.gate.rest)
-                return _Answer(response.status_code, await _read(response))
+                return _Answer(response.status_code, await read_answer(response, limit=MAX_ANSWER))
         except (TimeoutError, httpx.TimeoutException):
             self.gate.note_failure()
             logger.warning("Mangacollec did not answer in time")
@@ -106,12 +107,3 @@ class Conversation:
             # the kind alone: what is in the message is not ours
             logger.warning("Mangacollec cannot be asked: %s", type(error).__name__)
             raise problems.unavailable("Mangacollec cannot be reached.") from None
-
-
-async def _read(response: httpx.Response) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_ANSWER:
-            break
-    return bytes(body)

@@ -13,7 +13,7 @@ from booksync_api_auth.mangacollec import problems
 from booksync_api_auth.mangacollec.conversation import Conversation
 from booksync_api_auth.mangacollec.gate import Gate
 from booksync_api_auth.settings import AuthSettings
-from booksync_common.cookies import NO_COOKIES
+from booksync_common.clients import NO_COOKIES
 from booksync_common.parts import Check, Part
 
 #: s

@@ -23,8 +23,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from booksync_api_data.cursors import build_cursor, parse_cursor
 from booksync_api_data.shared.models import VolumeExtra
+from booksync_common.cursors import build_cursor, parse_cursor
 from booksync_common.problems import ProblemError
 
 #: Which database this is: its cluster, that one's line of history, and the database in it.

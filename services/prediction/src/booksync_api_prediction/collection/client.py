@@ -20,7 +20,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from booksync_api_prediction.collection.parsing import Collection, parse_collection
 from booksync_common.auth_client import AuthClient, read_code
-from booksync_common.cookies import NO_COOKIES
+from booksync_common.clients import NO_COOKIES, AnswerTooLongError, read_answer
 from booksync_common.parts import Part
 from booksync_common.problems import ProblemError
 from booksync_common.retry_after import parse_retry_after
@@ -182,7 +182,6 @@ class Collections(Part):
         if self._client is None:
             raise _unavailable(502)
         headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
-        body = bytearray()
         try:
             async with self._client.stream("GET", f"{self._base_url}{COLLECTION_PATH}", headers=headers) as response:
                 if response.status_code != codes.OK:
@@ -191,17 +190,15 @@ class Collections(Part):
                         raise self._rest(502, parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC)))
                     # another refusal is about one user
                     raise self._rest(502) if response.is_server_error else _unavailable(502)
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > MAX_ANSWER:
-                        logger.warning("Mangacollec's collection has more than %s bytes", MAX_ANSWER)
-                        raise _unavailable(502)
+                return await read_answer(response, limit=MAX_ANSWER)
+        except AnswerTooLongError as error:  # about one user, too
+            logger.warning("Mangacollec's collection is %s", error)
+            raise _unavailable(502) from error
         except httpx.TimeoutException as error:
             raise self._rest(504) from error
         except httpx.HTTPError as error:
             logger.warning("Mangacollec does not answer: %s", str(error) or type(error).__name__)
             raise self._rest(502) from error
-        return bytes(body)
 
 
 def _unavailable(status: int) -> ProblemError:

@@ -1,11 +1,11 @@
 """Addresses of the embeddings."""
 
-from typing import Annotated, get_args
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from pydantic import TypeAdapter
 
-from booksync_api_prediction.cursors import MAX_LENGTH, read_cursor, refuse_cursor, write_cursor
 from booksync_api_prediction.dependencies import FORBIDDEN, UNAUTHORIZED, Encoding, Jobs, Settings, Storage, Writer
 from booksync_api_prediction.embeddings import repository
 from booksync_api_prediction.embeddings.bodies import (
@@ -22,6 +22,7 @@ from booksync_api_prediction.embeddings.rows import prepare_item
 from booksync_api_prediction.embeddings.writing import write_items
 from booksync_api_prediction.jobs.bodies import Job, read_job
 from booksync_common.access import User
+from booksync_common.cursors import build_cursor, parse_cursor
 from booksync_common.database import Reader, Session
 from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
@@ -30,6 +31,9 @@ ROUTER = APIRouter(prefix="/api/v1/embeddings", tags=["embeddings"], responses=U
 
 #: Items that a request waits for; more are a job's. Two batches of the default size.
 DIRECT_ITEMS = 64
+
+#: Of an item in the list.
+PLACE = TypeAdapter(tuple[Kind, UUID])
 
 NOT_FOUND = describe_errors({404: "embedding_not_found"})
 NOT_ENCODED = describe_errors({503: "model_unavailable, encoder_busy"})
@@ -82,7 +86,7 @@ async def put_bulk(
     return read_job(job)
 
 
-@ROUTER.get("", summary="What is embedded, by kind and id", responses=describe_errors({422: "cursor_invalid"}))
+@ROUTER.get("", summary="What is embedded, by kind and id", responses=describe_errors({400: "cursor_invalid"}))
 async def list_embeddings(
     user: User,
     settings: Settings,
@@ -90,34 +94,25 @@ async def list_embeddings(
     kind: Kind | None = None,
     series_id: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: Annotated[str | None, Query(max_length=MAX_LENGTH)] = None,
+    cursor: str | None = None,
 ) -> EmbeddingPage:
     """List a page."""
+    question = f"embeddings {settings.model_name} {kind} {series_id}"
     rows = await repository.list_page(
         reader,
         settings.model_name,
         adult=user.certify_adult,
         kind=kind,
         series_id=series_id,
-        after=None if cursor is None else _read_place(cursor),
+        after=None if cursor is None else parse_cursor(cursor, PLACE, question=question),
         limit=limit + 1,
     )
     page = rows[:limit]
-    more = len(rows) > limit
+    last = None if len(rows) == len(page) else (page[-1]["kind"], page[-1]["item_id"])
     return EmbeddingPage(
         items=[read_embedding(row) for row in page],
-        next_cursor=write_cursor([page[-1]["kind"], str(page[-1]["item_id"])]) if more else None,
+        next_cursor=None if last is None else build_cursor(last, PLACE, question=question),
     )
-
-
-def _read_place(cursor: str) -> tuple[str, UUID]:
-    kind, item_id = read_cursor(cursor, 2)
-    if kind not in get_args(Kind):
-        raise refuse_cursor()
-    try:
-        return kind, UUID(item_id)
-    except ValueError:
-        raise refuse_cursor() from None
 
 
 @ROUTER.get("/{kind}/{item_id}", summary="An item as it is stored", responses=NOT_FOUND)

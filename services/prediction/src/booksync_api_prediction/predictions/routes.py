@@ -1,14 +1,13 @@
 """Addresses of what to read next."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
+from pydantic import TypeAdapter
 
 from booksync_api_prediction.collection.client import Collections
 from booksync_api_prediction.collection.ingesting import embedding_after
-from booksync_api_prediction.cursors import MAX_LENGTH, read_cursor, refuse_cursor, write_cursor
 from booksync_api_prediction.dependencies import UNAUTHORIZED, Jobs, Library, Memory, Settings, Storage
 from booksync_api_prediction.languages import Speech
 from booksync_api_prediction.predictions import history
@@ -20,7 +19,9 @@ from booksync_api_prediction.predictions.shelf import Shelf, shelve_collection, 
 from booksync_api_prediction.predictions.vocabulary import load_vocabulary
 from booksync_api_prediction.predictions.wishes import read_wish
 from booksync_common.access import BEARER, User
+from booksync_common.cursors import build_cursor, parse_cursor
 from booksync_common.database import Reader, Session
+from booksync_common.fields import Instant
 from booksync_common.introspection import Caller
 from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
@@ -28,6 +29,9 @@ from booksync_common.problems import ProblemError
 ROUTER = APIRouter(tags=["predictions"], responses=UNAUTHORIZED)
 
 FORBIDDEN = {403: "forbidden"}
+
+#: Of a suggestion in the history.
+PLACE = TypeAdapter(tuple[Instant, UUID])
 
 
 @ROUTER.post(
@@ -81,29 +85,29 @@ async def predict(
 @ROUTER.get(
     "/predictions/{user_id}",
     summary="What was suggested, the newest first",
-    responses=describe_errors(FORBIDDEN | {422: "cursor_invalid"}),
+    responses=describe_errors(FORBIDDEN | {400: "cursor_invalid"}),
 )
 async def list_predictions(
     user_id: UUID,
     user: User,
     reader: Reader,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=MAX_LENGTH)] = None,
+    cursor: str | None = None,
 ) -> History:
     """List a page."""
-    after = None if cursor is None else _read_place(cursor)
+    question = f"predictions {user_id}"
     rows = await history.list_page(
         reader,
         _require_self(user, user_id),
         adult=user.certify_adult,
-        after=after,
+        after=None if cursor is None else parse_cursor(cursor, PLACE, question=question),
         limit=limit + 1,
     )
     page = rows[:limit]
-    more = len(rows) > limit
+    last = None if len(rows) == len(page) else (page[-1]["created_at"], page[-1]["id"])
     return History(
         items=[read_past(row) for row in page],
-        next_cursor=write_cursor([page[-1]["created_at"].isoformat(), str(page[-1]["id"])]) if more else None,
+        next_cursor=None if last is None else build_cursor(last, PLACE, question=question),
     )
 
 
@@ -138,14 +142,3 @@ async def _find_shelf(body: PredictBody, request: Request, user: Caller, library
             return shelve_collection(collection, body)
     detail = "There is no pile: send one with the request, or link the profile to Mangacollec."
     raise ProblemError(404, "pile_unknown", detail)
-
-
-def _read_place(cursor: str) -> tuple[datetime, UUID]:
-    time, key = read_cursor(cursor, 2)
-    try:
-        place = datetime.fromisoformat(time), UUID(key)
-        if place[0].tzinfo is None:
-            raise refuse_cursor()
-        return place[0].astimezone(UTC), place[1]
-    except (ValueError, OverflowError):
-        raise refuse_cursor() from None
