@@ -260,15 +260,25 @@ async def test_password_of_another_is_set_by_an_administrator_alone(house: House
 async def test_export_has_everything_but_secrets(house: Household) -> None:
     ana = await house.add("Ana", email="ana@example.org")
     await house.log_in("Ana", device_name="Raspberry Pi")
+    wrong = {"username": "Ana", "password": "not this one"}
+    assert (await house.client.post(f"{V1}/auth/login", json=wrong)).status_code == 401
+    body = {"name": "scraper", "scopes": ["data:write"]}
+    key = (await house.client.post(f"{V1}/api-keys", json=body, headers=ana.headers)).json()
     answer = await house.client.get("/users/me/export", headers=ana.headers)
     content = answer.json()
     assert answer.headers["content-disposition"].startswith("attachment")
     assert content["user"]["email"] == "ana@example.org"
     assert {item["device_name"] for item in content["sessions"]} == {None, "Raspberry Pi"}
-    assert [item["kind"] for item in content["activity"]] == ["login", "login", "profile_created"]
+    kinds = ["api_key_created", "login", "login", "login", "profile_created"]
+    assert [item["kind"] for item in content["activity"]] == kinds
+    assert content["failed_logins"] == 1
+    assert content["password_changed_at"] is not None
+    assert [item["prefix"] for item in content["api_keys"]] == [key["prefix"]]
     assert content["mangacollec"]["state"] == "not_linked"
-    for secret in ("$2b$", ana.access_token, ana.refresh_token):
+    for secret in ("$2b$", ana.access_token, ana.refresh_token, key["key"]):
         assert secret not in answer.text
+    bo = await house.add("Robert", by=ana)
+    assert (await house.client.get("/users/me/export", headers=bo.headers)).json()["api_keys"] == []
 
 
 @pytest.mark.parametrize("path", ["/users", f"{V1}/auth/login", f"{V1}/auth/logout"])

@@ -51,9 +51,15 @@ class ApiKeys:
         """Work in a transaction."""
         self._session = session
 
-    async def list(self) -> Sequence[ApiKey]:
-        """Return all keys, by name."""
-        rows = await self._session.execute(select(*_COLUMNS).order_by(API_KEYS.c.name))
+    async def list(self, created_by: UUID | None = None) -> Sequence[ApiKey]:
+        """Return the keys, by name.
+
+        :param created_by: a profile: only those that it has made.
+        """
+        statement = select(*_COLUMNS).order_by(API_KEYS.c.name)
+        if created_by is not None:
+            statement = statement.where(API_KEYS.c.created_by == created_by)
+        rows = await self._session.execute(statement)
         return [ApiKey(**row) for row in rows.mappings()]
 
     async def add(

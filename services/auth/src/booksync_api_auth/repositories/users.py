@@ -187,6 +187,10 @@ class Users:
             statement.values(failed_logins=USERS.c.failed_logins + 1, updated_at=USERS.c.updated_at)
         )
 
+    async def find_failures(self, user_id: UUID) -> int:
+        """Return how many sign-ins have failed since the last good one."""
+        return int(await self._session.scalar(select(USERS.c.failed_logins).where(USERS.c.id == user_id)) or 0)
+
     async def forget_failures(self, user_id: UUID) -> None:
         """Begin to count anew."""
         where = (USERS.c.id == user_id, USERS.c.failed_logins > 0)
