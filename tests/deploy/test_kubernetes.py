@@ -3,8 +3,11 @@
 import importlib
 import json
 import os
+import re
+import shutil
 import subprocess
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -29,17 +32,18 @@ TALKS = {
 Manifest = dict[str, Any]
 
 
-@cache
-def build(target: str) -> list[Manifest]:
-    """Return the objects of a kustomization."""
-    command = [
-        *json.loads(os.environ["BOOKSYNC_KUBECTL"]),
-        "kustomize",
-        str((DEPLOY / "kubernetes" / target).resolve()),
-    ]
+def kustomize(folder: Path) -> list[Manifest]:
+    """Build what a folder describes."""
+    command = [*json.loads(os.environ["BOOKSYNC_KUBECTL"]), "kustomize", str(folder.resolve())]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     return list(yaml.safe_load_all(result.stdout))
+
+
+@cache
+def build(target: str) -> list[Manifest]:
+    """Return the objects of a kustomization."""
+    return kustomize(DEPLOY / "kubernetes" / target)
 
 
 def pods_of(target: str) -> dict[str, Manifest]:
@@ -65,6 +69,20 @@ def test_migrations_wait_for_a_database_that_is_away_for_a_day() -> None:
         assert "activeDeadlineSeconds" not in job
         tried = sum(min(10 * 2**number, 300) for number in range(job["backoffLimit"]))
         assert tried > 24 * 3600
+
+
+def test_a_folder_of_ones_own_changes_settings_as_the_readme_says(tmp_path: Path) -> None:
+    source = DEPLOY / "kubernetes"
+    for path in filter(Path.is_file, source.rglob("*")):
+        copy = tmp_path / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)  # not as the source's are, which may be read-only
+        shutil.copyfile(path, copy)
+    own = tmp_path / "examples" / "one-node"
+    (line,) = re.findall(r"`(configMapGenerator: .*)`", (source / "README.md").read_text(encoding="utf-8"))
+    with (own / "kustomization.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    (settings,) = (item["data"] for item in kustomize(own) if item["kind"] == "ConfigMap" and "DEBUG" in item["data"])
+    assert (settings["DATABASE_HOST"], settings["ENVIRONMENT"]) == ("db.example", "production")
 
 
 @pytest.mark.parametrize("target", TARGETS)
