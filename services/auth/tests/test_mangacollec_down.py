@@ -58,6 +58,13 @@ async def test_account_that_cannot_be_read(linked: Household, site: Mangacollec)
     assert problem(await log_in(linked)) == UNAVAILABLE
 
 
+@pytest.mark.parametrize("scope", ["read\0", "x" * 1001])
+def test_scope_that_cannot_be_stored_is_no_answer(scope: str) -> None:
+    answer = {"access_token": "a", "scope": "read"}
+    assert parse(TokenAnswer, json.dumps(answer).encode()) is not None
+    assert parse(TokenAnswer, json.dumps({**answer, "scope": scope}).encode()) is None
+
+
 async def test_site_that_is_not_there(empty_url: URL, site: Mangacollec) -> None:
     async with live_in(empty_url, **{**site.settings, "mangacollec_base_url": "http://127.0.0.1:1"}) as house:
         assert problem(await log_in(house)) == UNAVAILABLE

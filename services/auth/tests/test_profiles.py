@@ -61,6 +61,7 @@ async def test_body_of_the_app_with_its_empty_fields(house: Household) -> None:
     [
         ({"username": "ANA"}, "username_taken"),
         ({"username": "\uff21na"}, "username_taken"),  # a full-width A
+        ({"username": "Ana\ufe0f"}, "username_taken"),  # as a coloured A would have it
         ({"username": "Bo", "email": "ANA@example.org"}, "email_taken"),
     ],
 )
@@ -81,6 +82,9 @@ async def test_what_looks_the_same_is_taken(house: Household, body: dict[str, st
         ("username", "\ufdfa" * 50, "username_length"),  # 18 characters each, once it is normalised
         ("username", "a\0b", "username_characters"),
         ("username", "a\u200bb", "username_characters"),
+        ("username", "a\u034fb", "username_characters"),
+        ("username", "\u3164", "username_characters"),  # nothing is to be seen of it
+        ("username", "\u0301", "username_characters"),  # an accent of nothing
         ("username", "ana@home", "username_characters"),
         ("username", None, "string_type"),
         ("password", "short", "password_too_short"),

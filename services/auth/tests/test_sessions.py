@@ -8,6 +8,7 @@ import asyncpg
 import httpx
 import pytest
 
+from booksync_api_auth import issuing
 from booksync_auth_testing.household import PASSWORD, V1, Household, problem
 from booksync_service_testing.server import IS_WAITING, render
 from booksync_service_testing.serving import wait_for
@@ -63,6 +64,20 @@ async def test_use_is_noted_once_a_minute(house: Household) -> None:
     await house.query("UPDATE auth.sessions SET last_used_at = last_used_at - interval '61 seconds'")
     await house.find(ana)
     assert await house.query(f"SELECT ({used}) >= now() - interval '30 seconds'") is True
+
+
+async def test_of_very_many_sessions_the_last_used_go_on(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(issuing, "MAX_SESSIONS", 3)
+    ana = await house.add("Ana")
+    bo = await house.add("Bo", by=ana)
+    others = [await house.log_in("Ana") for _ in range(2)]
+    await house.query(
+        f"UPDATE auth.sessions SET last_used_at = now() - interval '1 day' WHERE id = '{others[0].session_id}'"
+    )
+    last = await house.log_in("Ana")
+    assert problem(await house.find(others[0])) == (401, "token_revoked")
+    for person in (ana, bo, others[1], last):
+        assert (await house.find(person)).status_code == 200
 
 
 async def test_session_of_another_profile_does_not_make_a_token_good(house: Household) -> None:

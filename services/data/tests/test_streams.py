@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 from sqlalchemy.engine import URL
 
 from booksync_api_data.transfer import exporting
@@ -171,6 +172,21 @@ async def test_a_client_that_stops_reading_ends_the_query(
                 tail = (tail + chunk)[-5:]
             assert tail != b"0\r\n\r\n"
     assert len([record for record in caplog.records if record.levelno > logging.INFO]) == 1
+
+
+async def test_an_export_outlasts_a_client_that_is_slow(data_url: URL) -> None:
+    limit = {"idle_in_transaction_session_timeout": "200ms"}
+    database = Database(data_url, application="test", schema="data", server_settings=limit)
+    statement = select(func.generate_series(1, 2 * exporting.CHUNK).label("number"))
+    numbers = exporting.Renderer(b"", lambda rows: b"".join(b"%d\n" % row.number for row in rows))
+    try:
+        pieces = []
+        async for piece in exporting.stream_rows(database, statement, numbers):
+            pieces.append(piece)
+            await asyncio.sleep(0.5)
+        assert b"".join(pieces).split() == [b"%d" % number for number in range(1, 2 * exporting.CHUNK + 1)]
+    finally:
+        await database.close()
 
 
 async def test_an_export_goes_out_in_small_pieces() -> None:

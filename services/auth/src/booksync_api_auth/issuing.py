@@ -14,6 +14,9 @@ from booksync_api_auth.refresh_tokens import RefreshToken
 from booksync_api_auth.repositories.sessions import Sessions
 from booksync_api_auth.settings import AuthSettings, SettingsOf
 
+#: Of a profile, at once. Sessions that never expire are ended by nothing else where an app signs in again and again.
+MAX_SESSIONS = 100
+
 
 class Issuer:
     """Make tokens. All that a pair has in it follows from its session, so that the same session makes the same pair."""
@@ -45,6 +48,7 @@ class Issuer:
             origin=origin,
             lifetime=self.session_lifetime,
         )
+        await Sessions(session).revoke_oldest(user.id, kept=MAX_SESSIONS, reason="too_many")
         return self._issue(user, record, token)
 
     async def rotate(self, session: AsyncSession, user: User, record: SessionRecord) -> Issued:

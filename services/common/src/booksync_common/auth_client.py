@@ -16,8 +16,9 @@ logger = logging.getLogger(__name__)
 #: The names of the Auth API in the guide's compose file: of the service, and of the container.
 DEFAULT_ADDRESSES = ("http://auth-api:8000", "http://booksync_auth_api:8000")
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)  # s
-#: s; shorter than the 5 after which Uvicorn closes a connection, which would be just when the next question comes.
-KEPT = httpx.Limits(keepalive_expiry=2.0)
+#: Kept for 2 s, less than the 5 after which Uvicorn closes a connection, which would be just when the next question
+#: comes; and only so many, as each token that nobody knows yet is a question of its own.
+LIMITS = httpx.Limits(max_connections=50, keepalive_expiry=2.0)
 #: What it looks like when a connection that was kept is not one any more: the Auth API was started anew.
 STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 #: Bytes; an answer that is longer is not the Auth API's.
@@ -68,7 +69,7 @@ class AuthClient:
     async def open(self) -> None:
         """Make the connections' pool."""
         # the environment's proxies are for the way out of the house
-        self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=KEPT, cookies=NO_COOKIES, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, cookies=NO_COOKIES, trust_env=False)
 
     async def close(self) -> None:
         """Close every connection."""

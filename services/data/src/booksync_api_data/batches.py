@@ -7,21 +7,20 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError
+from pydantic import BaseModel, Field, SkipValidation, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_data.merging import Mode, Status
 from booksync_api_data.writes import Item, Repository, write_many
+from booksync_common.bodies import StrictModel
 from booksync_common.problem_schema import FieldProblem
 from booksync_common.problems import MAX_ERRORS, ProblemError, from_validation
 
 MAX_ITEMS = 1000
 
 
-class Batch[T](BaseModel):
+class Batch[T](StrictModel):
     """Volumes to write. Each is looked at for itself, so that one that is wrong does not hold up the others."""
-
-    model_config = ConfigDict(extra="forbid")
 
     items: Annotated[list[SkipValidation[T]], Field(max_length=MAX_ITEMS)]
     mode: Mode = Field(
@@ -32,10 +31,8 @@ class Batch[T](BaseModel):
     dry_run: bool = Field(default=False, description="Write nothing at all, and say what would have been written.")
 
 
-class NoOptions(BaseModel):
+class NoOptions(StrictModel):
     """The address of a batch has no options: with `?dry_run=true` there, it would write."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class ItemResult(BaseModel):

@@ -11,10 +11,11 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from booksync_common.bodies import StrictModel
 from booksync_common.cursors import build_cursor, parse_cursor
 from booksync_common.fields import Instant
 
@@ -38,10 +39,8 @@ class Page[T](BaseModel):
     next_cursor: str | None = Field(description="Ask with it for what follows; null at the end.")
 
 
-class PageQuery(BaseModel):
+class PageQuery(StrictModel):
     """Which part of a list."""
-
-    model_config = ConfigDict(extra="forbid")
 
     limit: Limit = 100
     cursor: str | None = Field(default=None, description="`next_cursor` of the page before.")

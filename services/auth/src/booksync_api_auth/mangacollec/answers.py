@@ -7,9 +7,12 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from booksync_common.fields import check_text
+
 #: s; what tokens have when they do not say.
 DEFAULT_LIFETIME = 7200
 MAX_TOKEN = 8192
+MAX_SCOPE = 1000
 
 
 def _check_token(value: SecretStr) -> SecretStr:
@@ -29,7 +32,7 @@ class TokenAnswer(BaseModel):
     access_token: Annotated[SecretStr, AfterValidator(_check_token)] = Field(min_length=1, max_length=MAX_TOKEN)
     refresh_token: SecretStr | None = Field(default=None, max_length=MAX_TOKEN)
     expires_in: int | None = Field(default=None, ge=0, le=10**9)
-    scope: str | None = None
+    scope: Annotated[str, AfterValidator(check_text)] | None = Field(default=None, max_length=MAX_SCOPE)
 
     def expires_at(self, now: datetime) -> datetime:
         """Return when the token ends, by our clock."""

@@ -159,6 +159,21 @@ class Sessions:
         kept = () if besides is None else (SESSIONS.c.id != besides,)
         return await self._revoke(SESSIONS.c.user_id == user_id, *kept, reason=reason)
 
+    async def revoke_oldest(self, user_id: UUID, *, kept: int, reason: str) -> int:
+        """End all sessions of a profile but the last used; one that somebody has locked is for the next time.
+
+        :param kept: how many go on.
+        :return: how many were ended.
+        """
+        oldest = (
+            select(SESSIONS.c.id)
+            .where(SESSIONS.c.user_id == user_id, SESSIONS.c.revoked_at.is_(None))
+            .order_by(SESSIONS.c.last_used_at.desc(), SESSIONS.c.created_at.desc())
+            .offset(kept)
+        )
+        free = select(SESSIONS.c.id).where(SESSIONS.c.id.in_(oldest)).with_for_update(skip_locked=True)
+        return await self._revoke(SESSIONS.c.id.in_(free), reason=reason)
+
     async def _revoke(self, *conditions: ColumnElement[bool], reason: str) -> int:
         statement = (
             update(SESSIONS)

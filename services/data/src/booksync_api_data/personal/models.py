@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from booksync_api_data.conditions import build_etag
 from booksync_api_data.fields import MAX_INTEGER, Text50, Text200, Text5000, sort_unique
+from booksync_common.bodies import StrictModel
 
 FactName = Literal[
     "price_cents", "currency", "purchased_on", "store", "condition", "location", "notes", "rating", "tags"
@@ -29,13 +30,11 @@ Tags = Annotated[
 Currency = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{3}$")]
 
 
-class PersonalIn(BaseModel):
+class PersonalIn(StrictModel):
     """What the user says.
 
     To PUT, what is not said is nothing; to PATCH (RFC 7396) and a merge it stays as it is, and null clears.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     price_cents: int | None = Field(default=None, ge=0, le=MAX_INTEGER)
     currency: Currency | None = Field(default=None, description="ISO 4217: `EUR`.")

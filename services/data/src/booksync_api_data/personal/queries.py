@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 from sqlalchemy import ColumnElement, Select, or_, select
 
 from booksync_api_data.fields import Ids, Search, split_commas
@@ -12,6 +12,7 @@ from booksync_api_data.listing import Listing, PageQuery
 from booksync_api_data.personal.models import FactName, Tag
 from booksync_api_data.personal.repository import SHOWN
 from booksync_api_data.tables import USER_VOLUME
+from booksync_common.bodies import StrictModel
 from booksync_common.fields import Instant
 
 Names = Annotated[list[FactName], BeforeValidator(split_commas)]
@@ -22,10 +23,8 @@ Sort = Literal[
 ]  # fmt: skip
 
 
-class PersonalFilters(BaseModel):
+class PersonalFilters(StrictModel):
     """Which volumes."""
-
-    model_config = ConfigDict(extra="forbid")
 
     ids: Ids | None = Field(default=None, description="Up to 500, with commas between them.")
     tags: Annotated[list[Tag], BeforeValidator(split_commas), Field(max_length=50)] = Field(

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from booksync_api_data.fields import MAX_INTEGER, Text20, Text50, Text20000, sort_unique
 from booksync_api_data.merging import LOCKS
+from booksync_common.bodies import StrictModel
 
 #: What is known about a volume, each of which may be locked.
 FieldName = Literal["object_id", "nb_pages", "length", "height", "width", "weight", "extra_info", "source"]
@@ -25,13 +26,11 @@ LockedFields = Annotated[
 ]
 
 
-class FactsIn(BaseModel):
+class FactsIn(StrictModel):
     """What a client says about a volume.
 
     To PUT, what is not said is nothing; to PATCH (RFC 7396) and a merge it stays as it is, and null clears.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     object_id: Text50 = Field(default=None, description="BubbleBD's id.")
     nb_pages: int | None = Field(default=None, ge=0, le=MAX_INTEGER)
@@ -84,10 +83,8 @@ class VolumeExtra(VolumeFacts):
     updated_at: datetime
 
 
-class LookupIn(BaseModel):
+class LookupIn(StrictModel):
     """Volumes to look up."""
-
-    model_config = ConfigDict(extra="forbid")
 
     ids: Annotated[list[UUID], Field(max_length=1000)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 from sqlalchemy import ColumnElement, Select, or_, select
 
 from booksync_api_data.fields import Ids, Search, split_commas
@@ -11,6 +11,7 @@ from booksync_api_data.listing import Listing, PageQuery
 from booksync_api_data.shared.models import FieldName, VolumeFacts
 from booksync_api_data.shared.repository import IS_THERE, SHOWN
 from booksync_api_data.tables import VOLUME_EXTRA
+from booksync_common.bodies import StrictModel
 from booksync_common.fields import Instant
 
 Names = Annotated[list[FieldName], BeforeValidator(split_commas)]
@@ -20,10 +21,8 @@ Sort = Literal[
 ]  # fmt: skip
 
 
-class VolumeFilters(BaseModel):
+class VolumeFilters(StrictModel):
     """Which volumes."""
-
-    model_config = ConfigDict(extra="forbid")
 
     ids: Ids | None = Field(default=None, description="Up to 500, with commas between them.")
     object_id: Annotated[str, StringConstraints(max_length=50, pattern=r"^[^\x00]*$")] | None = None

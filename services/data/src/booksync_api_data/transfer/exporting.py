@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import Row, Select
+from sqlalchemy import Row, Select, text
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -76,6 +76,8 @@ async def stream_rows(database: Database, statement: Select[Any], renderer: Rend
     :raises ProblemError: 503, at the first step, when the database cannot be reached.
     """
     async with database.session() as session:
+        # between two pieces the client is waited for, which the response sees an end to
+        await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         result = await session.stream(statement, execution_options={"yield_per": CHUNK})
         yield renderer.head
         is_first = True

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_data.batches import MAX_ITEMS, build_item, describe
@@ -20,6 +20,7 @@ from booksync_api_data.shared.repository import VolumeRepository
 from booksync_api_data.transfer.located import Issue, Located
 from booksync_api_data.transfer.reading import split_lists
 from booksync_api_data.writes import Item, write_many
+from booksync_common.bodies import StrictModel
 from booksync_common.database import Database
 from booksync_common.problems import ProblemError
 
@@ -30,10 +31,8 @@ MAX_CHARACTERS = 1_000_000
 MAX_TOLD = 100
 
 
-class ImportOptions(BaseModel):
-    """How a file is written."""
-
-    model_config = ConfigDict(extra="forbid")  # `dryrun` would write
+class ImportOptions(StrictModel):
+    """How a file is written; a word that is not one of these is refused, as `dryrun` would write."""
 
     mode: Mode = "merge"
     atomic: bool = Field(default=False, description="Write nothing when an item is wrong.")

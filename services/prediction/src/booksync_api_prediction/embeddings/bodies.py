@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from booksync_api_prediction.texts import drop_unstorable
+from booksync_common.bodies import StrictModel
 
 Kind = Literal["series", "volume"]
 
@@ -19,10 +20,8 @@ _STORABLE = BeforeValidator(lambda value: drop_unstorable(value) if isinstance(v
 Name = Annotated[str, Field(min_length=1, max_length=200), _STORABLE]
 
 
-class Named(BaseModel):
+class Named(StrictModel):
     """A kind, an author, a publisher or a type, with Mangacollec's id where there is one."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: UUID | None = None
     name: Name
@@ -36,10 +35,8 @@ def as_named(value: NamedOrName) -> Named:
     return value if isinstance(value, Named) else Named(name=value)
 
 
-class ItemFields(BaseModel):
+class ItemFields(StrictModel):
     """What is known of a series or a volume."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: Annotated[str, Field(max_length=500), _STORABLE] = ""
     series_id: UUID | None = Field(default=None, description="of a volume; a series is its own")
@@ -60,10 +57,8 @@ class Item(ItemFields):
     id: UUID
 
 
-class Bulk(BaseModel):
+class Bulk(StrictModel):
     """Items to embed."""
-
-    model_config = ConfigDict(extra="forbid")
 
     items: list[Item] = Field(min_length=1, max_length=500)
 

@@ -3,12 +3,13 @@
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import RowMapping
 
 from booksync_api_prediction.dependencies import FORBIDDEN, UNAUTHORIZED, Jobs, Settings, Storage, Writer
 from booksync_api_prediction.jobs import repository
 from booksync_api_prediction.jobs.bodies import Job, read_job
+from booksync_common.bodies import StrictModel
 from booksync_common.database import Reader, Session
 from booksync_common.problem_schema import describe_errors
 from booksync_common.problems import ProblemError
@@ -18,10 +19,8 @@ ROUTER = APIRouter(prefix="/api/v1", tags=["jobs"], responses=UNAUTHORIZED | FOR
 NOT_FOUND = describe_errors({404: "job_not_found"})
 
 
-class Reindex(BaseModel):
+class Reindex(StrictModel):
     """How to reindex."""
-
-    model_config = ConfigDict(extra="forbid")
 
     prune: bool = Field(default=False, description="delete the vectors of other models at the end")
 

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from booksync_api_prediction.embeddings.bodies import MAX_INTEGER, Name
 from booksync_api_prediction.texts import clean
+from booksync_common.bodies import StrictModel
 
 Word = Annotated[str, Field(max_length=200), AfterValidator(clean)]
 
@@ -19,10 +20,8 @@ class Answer(BaseModel):
     answer: Word = Field(examples=["rire"])
 
 
-class PileVolume(BaseModel):
+class PileVolume(StrictModel):
     """A volume that is owned and not read; what is not given is looked up among the embeddings."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: UUID
     series_id: UUID | None = None
@@ -118,10 +117,8 @@ class History(BaseModel):
     next_cursor: str | None
 
 
-class Feedback(BaseModel):
+class Feedback(StrictModel):
     """What came of a suggestion; what is not given stays."""
-
-    model_config = ConfigDict(extra="forbid")
 
     status: Literal["accepted", "dismissed", "read"] | None = None
     rating: int | None = Field(default=None, ge=0, le=10)

@@ -3,15 +3,14 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from booksync_api_prediction.similarity.bodies import Named, Reason
+from booksync_common.bodies import StrictModel
 
 
-class RecommendationQuery(BaseModel):
+class RecommendationQuery(StrictModel):
     """Which series are wanted."""
-
-    model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(default=10, ge=1, le=50)
     min_similarity: float | None = Field(default=None, ge=0, le=1, description="leave out what is less similar")

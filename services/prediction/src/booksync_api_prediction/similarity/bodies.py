@@ -3,10 +3,11 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from booksync_api_prediction.embeddings.bodies import Kind
 from booksync_api_prediction.texts import clean, strip_html
+from booksync_common.bodies import StrictModel
 
 #: Of kinds, types and publishers: an id of Mangacollec, or a name.
 Named = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean)]
@@ -14,10 +15,8 @@ Named = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean
 Text = Annotated[str, Field(min_length=1, max_length=5000), AfterValidator(strip_html)]
 
 
-class Wanted(BaseModel):
+class Wanted(StrictModel):
     """Which series are wanted."""
-
-    model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(default=10, ge=1, le=50)
     min_similarity: float | None = Field(default=None, ge=0, le=1, description="in place of SIMILARITY_THRESHOLD")
@@ -28,10 +27,8 @@ class Wanted(BaseModel):
     adult: bool = Field(default=True, description="whether what is for adults may come, where the profile allows it")
 
 
-class Reference(BaseModel):
+class Reference(StrictModel):
     """An item."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Kind
     id: UUID
@@ -90,10 +87,8 @@ class Similar(BaseModel):
     best_similarity: float | None
 
 
-class SearchBody(BaseModel):
+class SearchBody(StrictModel):
     """A text, or a vector of the current model."""
-
-    model_config = ConfigDict(extra="forbid")
 
     text: Text | None = None
     vector: list[float] | None = Field(default=None, max_length=2000)
