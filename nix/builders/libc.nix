@@ -15,6 +15,7 @@ derivation {
     "sh"
     "-ec"
     ''
+      set -o pipefail
       b=${busybox}/bin/busybox
       $b mkdir $out
       for deb in ${deb "libc6"} ${deb "libgcc-s1"}; do

@@ -121,6 +121,25 @@ def test_cyclonedx_says_the_same_as_spdx(spdx: Json, cyclonedx: Json) -> None:
     assert len(cyclonedx["components"]) == len(of_spdx)
 
 
+def test_both_say_what_is_compiled_into_what(image: Image, spdx: Json, cyclonedx: Json) -> None:
+    names = {package["SPDXID"]: package["name"] for package in spdx["packages"]}
+    # A statically links to B (SPDX 2.3, clause 11.1)
+    linked = {
+        (names[relation["spdxElementId"]], names[relation["relatedSpdxElement"]])
+        for relation in spdx["relationships"]
+        if relation["relationshipType"] == "STATIC_LINK"
+    }
+    named = {component["bom-ref"]: component["name"] for component in cyclonedx["components"]}
+    depends = {
+        (named[item["ref"]], named[other])
+        for item in cyclonedx["dependencies"]
+        if item["ref"] in named
+        for other in item.get("dependsOn", [])
+    }
+    assert linked == depends
+    assert any(name == "openssl" for _, name in linked) == (image.name != "booksync-postgres")
+
+
 def test_cyclonedx_is_valid(artifacts: dict[str, Artifact]) -> None:
     (content,) = artifacts["application/vnd.cyclonedx+json"].documents.values()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(content.decode()) is None

@@ -76,7 +76,7 @@ def relate_components(components: Sequence[Component], *, root: str) -> list[Jso
     """Say which components the root has, and which of these have others compiled in."""
     owners = {component.name: component for component in components if not component.within}
     return [
-        relate(identifier("Package", component.key), "STATIC_LINK", identifier("Package", owners[component.within].key))
+        relate(identifier("Package", owners[component.within].key), "STATIC_LINK", identifier("Package", component.key))
         if component.within
         else relate(root, "CONTAINS", identifier("Package", component.key))
         for component in components
