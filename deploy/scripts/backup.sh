@@ -16,7 +16,7 @@
 # container.sh beside this file has what names the containers. Exits with non-zero whatever goes wrong, for cron.
 set -Eeuo pipefail
 umask 077
-here=${BASH_SOURCE[0]%/*}
+here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/container.sh"
 
 keys=yes
@@ -66,7 +66,8 @@ take_lock() {
 
 clean_up() {
     rm -f "$partial" "$partial_keys"
-    [[ -z $named ]] || rm -f "$named.dump.sha256" "$named.keys"
+    # a signal may come when all is done
+    [[ -z $named || -e $named.dump ]] || rm -f "$named.dump.sha256" "$named.keys"
     [[ -z $scratch ]] || drop_database "$scratch" || say "database $scratch could not be removed"
 }
 
@@ -84,7 +85,7 @@ remove_left_databases() {
     run_sql "$aside" --set=name="$database" --set=hours="$LEFT_HOURS" <<'SQL'
 SELECT format('DROP DATABASE %I', datname) FROM pg_database AS d
 WHERE (datname ~ '^booksync_verify_[0-9]+$'
-       OR starts_with(datname, :'name' || '_restored_') AND datname ~ '_restored_[0-9]{14}$')
+       OR starts_with(datname, :'name' || '_restored_') AND datname ~ '_restored_[0-9]{14,23}$')
   AND (pg_stat_file('base/' || oid || '/PG_VERSION', true)).modification < now() - make_interval(hours => :hours)
   AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.datid = d.oid)
 \gexec
@@ -172,7 +173,8 @@ remove_left_files
 remove_left_databases || say "databases that earlier runs have left could not be removed"
 inside pg_dump --username="$user" --format=custom --compress=6 "$database" </dev/null >"$partial"
 check_room
-scratch=booksync_verify_$$
+# not its own number: another run may have had that, and was killed
+scratch=booksync_verify_$(date +%s%N)
 make_database "$scratch"
 restore_into "$scratch" "$partial"
 drop_database "$scratch"

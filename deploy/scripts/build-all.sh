@@ -8,7 +8,8 @@
 #
 # For one image, other tags or a registry without TLS: nix run .#push -- --help.
 set -Eeuo pipefail
-root=$(cd -P "${BASH_SOURCE[0]%/*}/../.." && pwd) # -P: through the link /scripts, too
+# -P: through the link /scripts, too
+root=$(CDPATH='' cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() {

@@ -29,7 +29,8 @@ for name; do
     fi
 done
 
-folder=${BASH_SOURCE[0]%/*}/../nginx/tls
+here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+folder=$here/../nginx/tls
 [[ ! -e $folder/key.pem && ! -e $folder/certificate.pem ]] || fail "$folder has a certificate already: remove its key.pem and certificate.pem first"
 [[ $(id -u) == 0 ]] || fail "run it as root: the key belongs to the user of the container"
 install -d -m 755 "$folder"

@@ -3,7 +3,7 @@
 #
 #     CONTAINER_ENGINE    default: docker; `docker compose` where there is one, else docker-compose
 set -Eeuo pipefail
-directory=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
+directory=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 engine=${CONTAINER_ENGINE:-docker}
 
 command=("$engine" compose)

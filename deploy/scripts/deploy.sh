@@ -20,7 +20,7 @@
 # Exit status: 0 the new images are in service; 1, or 129, 130 and 143 when interrupted: what ran before is (the last line says
 # whether nginx runs); 3: nor is that.
 set -Eeuo pipefail
-here=${BASH_SOURCE[0]%/*}
+here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/container.sh"
 . "$here/env-file.sh"
 . "$here/stack.sh"
@@ -87,5 +87,5 @@ elif [[ $backup == yes && $is_running == true ]]; then
 fi
 
 change_to "$services" "${changes[@]}"
-say "in service and healthy"
-printf '%s\n' "${changes[@]#*=}"
+say_last "in service and healthy"
+printf '%s\n' "${changes[@]#*=}" || true

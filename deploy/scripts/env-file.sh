@@ -1,11 +1,33 @@
 # shellcheck shell=bash
 # Reading and writing the .env file beside the compose file: sourced by other scripts.
 
+# $1: the file, $2: a variable; what stands after NAME= in its last line
+read_env_line() {
+    [[ -r $1 ]] || return 0
+    sed -n "s/^[[:space:]]*\(export \)\?$2=[[:space:]]*//p" "$1" | tail -n 1
+}
+
 # $1: the file, $2: a variable; the last value that it gives it, without quotes and what is said after it, as compose has it
 read_env_file() {
-    [[ -r $1 ]] || return 0
-    sed -n "s/^[[:space:]]*\(export \)\?$2=//p" "$1" | tail -n 1 |
-        sed -E -e "s/^'(([^'\\]|\\\\.)*)'.*/\1/; t" -e 's/^"(([^"\\]|\\.)*)".*/\1/; t' -e 's/ #.*//; s/[[:space:]]*$//'
+    read_env_line "$@" | sed -E \
+        -e "/^'/ { s/^'(([^'\\\\]|\\\\.)*)'.*/\1/; s/\\\\'/'/g; b; }" \
+        -e '/^"/ { s/^"(([^"\\]|\\.)*)".*/\1/; s/\\(["\\$])/\1/g; b; }' \
+        -e 's/ #.*//; s/[[:space:]]*$//'
+}
+
+# $1: the file, $2: a variable; whether read_env_file has what compose has: outside of single quotes compose replaces
+# $NAME, ${...}, $$, and in double quotes \n and its like
+is_plain_in_env_file() {
+    local line
+    local single="^'([^'\\]|\\\\.)*'"
+    local double='^"([^"\$]|\\["\$]|\$[^A-Za-z_{$"\])*\$?"'
+    local replaced='\$[A-Za-z_{$]'
+    line=$(read_env_line "$@")
+    case $line in
+        \'*) [[ $line =~ $single ]] ;;
+        \"*) [[ $line =~ $double ]] ;;
+        *) [[ ! ${line%% #*} =~ $replaced ]] ;;
+    esac
 }
 
 # $1: the file, $2: a copy to make, $@: NAME=VALUE; in the place of the lines that set or show them

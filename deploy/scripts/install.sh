@@ -9,7 +9,7 @@
 # kept as NAME.old; what had that name, as NAME.old.~1~ and so on.
 set -Eeuo pipefail
 umask 022
-source=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
+source=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() {

@@ -9,7 +9,7 @@
 #
 # container.sh beside this file has what names the container.
 set -Eeuo pipefail
-here=${BASH_SOURCE[0]%/*}
+here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/container.sh"
 
 usage="usage: restore.sh [--yes] FILE"
@@ -64,6 +64,19 @@ clean_up() {
     [[ -z $new ]] || drop_database "$new" || say "database $new could not be removed"
 }
 
+restore() {
+    local said
+    if said=$(restore_into "$new" "$file" 2>&1); then
+        [[ -z $said ]] || printf '%s\n' "$said" >&2
+        return
+    fi
+    printf '%s\n' "$said" >&2
+    [[ ! $said =~ role\ \"([^\"]+)\"\ does\ not\ exist ]] ||
+        fail "$file gives rights to ${BASH_REMATCH[1]}, a role that $container does not have; nothing was changed. Make the" \
+            "role first (psql: CREATE ROLE \"${BASH_REMATCH[1]}\"), with the attributes that it had, and restore again"
+    fail "$file could not be restored, see above; nothing was changed"
+}
+
 # what belongs to a database and is in no dump, as its owner has it; init-db.sql then sets what BookSync needs
 copy_settings() {
     run_sql "$aside" --set=name="$database" --set=new="$new" <<'SQL'
@@ -104,9 +117,10 @@ new=
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-new=${database}_restored_$stamp
+# two runs may begin in one second, and each removes its own
+new=${database}_restored_$(date -u +%Y%m%d%H%M%S%N)
 make_database "$new"
-restore_into "$new" "$file"
+restore
 copy_settings
 # who may connect, and each role's search_path
 run_sql "$new" <"$here/../init-db.sql" >&2

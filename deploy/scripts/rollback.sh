@@ -8,7 +8,7 @@
 # A second rollback comes back. Data stay as they are: services run on a schema that a newer version has migrated, and
 # restore.sh brings a backup back. Exit status as of deploy.sh.
 set -Eeuo pipefail
-here=${BASH_SOURCE[0]%/*}
+here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/container.sh"
 . "$here/env-file.sh"
 . "$here/stack.sh"
@@ -60,4 +60,4 @@ for target in "${targets[@]}"; do
 done
 
 change_to "$services" "${changes[@]}"
-say "in service and healthy"
+say_last "in service and healthy"

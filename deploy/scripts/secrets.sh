@@ -8,7 +8,8 @@
 # is taken, so that an .env file of the guide's goes on; others are 32 random bytes in hexadecimal.
 set -Eeuo pipefail
 umask 077
-. "${BASH_SOURCE[0]%/*}/env-file.sh"
+here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+. "$here/env-file.sh"
 
 # of the images: nix/images/users.nix
 readonly POSTGRES=999 BOOKSYNC=65532
@@ -20,7 +21,7 @@ fail() {
 }
 
 [[ $# -le 1 && ${1:-} != -* ]] || fail "usage: secrets.sh [DIRECTORY]"
-directory=${1:-${BASH_SOURCE[0]%/*}/..}
+directory=${1:-$here/..}
 [[ -d $directory ]] || fail "$directory is no folder"
 secrets=$directory/secrets
 
@@ -41,6 +42,9 @@ random() { od -An -v -tx1 -N 32 /dev/urandom | tr -d ' \n'; }
 # $1: a name, $2: a file
 write_value() {
     local value
+    is_plain_in_env_file "$directory/.env" "${1^^}" ||
+        fail "${1^^} in $directory/.env: expected a value that stands for itself, got one in which compose replaces a \$ or a" \
+            "\\. Write there, in single quotes, what compose has made of it until now, and run this again"
     value=$(read_env_file "$directory/.env" "${1^^}")
     if [[ -n $value ]]; then
         say "$1 is what .env has: remove it there, as from now on only $secrets/$1 counts"

@@ -8,7 +8,7 @@
 # A release is a file of releases/ with one line an image, as .env has it, for each service that has a container. Every line
 # of them names exactly one image: by digest when it came from a registry, else by a tag made of its id.
 
-directory=$(cd "${here:?}/.." && pwd)
+directory=$(CDPATH='' cd -- "${here:?}/.." && pwd)
 env_file=$directory/.env
 releases=$directory/releases
 healthy_seconds=${HEALTHY_SECONDS:-300}
@@ -214,6 +214,9 @@ undo() {
     fi
 }
 
+# when the images are in service they are so whether or not somebody still listens
+say_last() { say "$@" || true; }
+
 # $1: services, separated by spaces, or nothing for all; $@: NAME=VALUE of images: change to them, or to nothing
 change_to() {
     local services=$1 images before=()
@@ -244,5 +247,5 @@ change_to() {
     find_services
     # not what .env says: a service that was started by hand has no line there, or a name that moves
     { images=$(list_images "${present[@]}") && record_release "$images"; } ||
-        say "this release cannot be written into $releases, see above: rollback.sh will not lead back to it"
+        say_last "this release cannot be written into $releases, see above: rollback.sh will not lead back to it"
 }

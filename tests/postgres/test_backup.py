@@ -183,6 +183,7 @@ def test_roles_of_ones_own_are_made_before_a_restore_on_a_new_machine(host: Host
     result = host.run("restore.sh", "--yes", file)
     assert result.code != 0
     assert 'role "grafana" does not exist' in result.output
+    assert 'nothing was changed. Make the role first (psql: CREATE ROLE "grafana"), ' in result.output
     assert host.databases() == ["booksync"]
     host.server.query("CREATE ROLE grafana")
     assert host.server.query(rights, database="booksync") == "f"
@@ -389,7 +390,7 @@ def make_old_database(server: Server, name: str) -> None:
 
 
 def test_what_a_killed_run_has_left_goes_and_what_is_in_use_stays(host: Host) -> None:
-    left = ["booksync_verify_7", "booksync_restored_20200101000000"]
+    left = ["booksync_verify_7", "booksync_restored_20200101000000", "booksync_restored_20200101000000123456789"]
     kept = ["booksync_before_20200101000000", "booksync_verify_9", "booksync_verify_mine"]
     for name in (*left, *kept):
         make_old_database(host.server, name)
@@ -439,6 +440,33 @@ def test_keys_without_their_dump_do_not_stay(host: Host) -> None:
     result = host.run("backup.sh", **replace_command("mv", '[[ $2 != *.dump ]] && command mv "$@"'))
     assert result.code != 0
     assert host.list_backups() == []
+
+
+def test_an_interruption_after_its_last_step_takes_nothing_from_a_backup(host: Host) -> None:
+    last = 'command mv "$@"; [[ $2 != *.dump ]] || kill -TERM $$'
+    result = host.run("backup.sh", **replace_command("mv", last))
+    assert result.code == 143, result.output
+    assert [name[name.index(".") :] for name in host.list_backups()] == [*ENDS]
+    (dump,) = (host.folder / "backups").glob("*.dump")
+    assert host.run("restore.sh", "--yes", f"backups/{dump.name}").code == 0
+
+
+def test_a_database_that_a_killed_run_of_the_same_number_has_left_is_in_nobodys_way(host: Host) -> None:
+    left = 'psql -qU family -d postgres -c "CREATE DATABASE booksync_verify_$$"; command flock "$@"'
+    result = host.run("backup.sh", PGPORT=str(host.server.port), **replace_command("flock", left))
+    assert result.code == 0, result.output
+    assert len(host.list_backups()) == len(ENDS)
+    assert len(host.databases()) == 2
+
+
+def test_a_restore_of_the_same_second_keeps_its_database(host: Host) -> None:
+    dump = host.back_up()
+    host.server.query("CREATE DATABASE booksync_restored_20260101000000")
+    second = r'command date "${@/\%Y\%m\%d\%H\%M\%S/20260101000000}"'
+    result = host.run("restore.sh", "--yes", f"backups/{dump.name}", **replace_command("date", second))
+    assert result.code == 0, result.output
+    assert "booksync_before_20260101000000" in result.output
+    assert "booksync_restored_20260101000000" in host.databases()
 
 
 def test_all_of_a_backup_is_on_the_disk_before_it_has_its_name(host: Host) -> None:

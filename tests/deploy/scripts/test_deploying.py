@@ -1,6 +1,8 @@
 """New images come into service when all of them are healthy, or what ran before goes on; nothing is half-changed."""
 
+import re
 import signal
+from collections.abc import Sequence
 
 import pytest
 
@@ -139,6 +141,25 @@ def test_server_of_some_services_goes_back_to_those(some: ScriptServer) -> None:
     assert identities(some) == before
     assert read_env(some)["AUTH_IMAGE"] == "booksync-api-auth:id-bbbbbbbbbbbb"
     assert "DATA_IMAGE" not in read_env(some)
+
+
+@pytest.mark.parametrize("kind", ["some", "first", "installed"])
+def test_machine_starts_again_with_the_services_that_it_has(kind: str, request: pytest.FixtureRequest) -> None:
+    """By its unit; where no service was ever started, all are."""
+    server: ScriptServer = request.getfixturevalue(kind)
+    if kind == "installed":
+        add_first_version(server)
+    turn_nginx_on(server, health="healthy")
+    if kind == "first":
+        assert deploy(server).code == 0
+    before = running(server)
+    unit = (server.deploy / "systemd/booksync.service").read_text()
+    for line in re.findall("^Exec(?:Stop|Start)=(.*)$", unit, re.MULTILINE)[::-1]:
+        result = server.run(*line.split())
+        assert result.code == 0, result.output
+    services = {*before} or {"booksync-postgres", "booksync_auth_api", "booksync-api-data", "booksync-api-prediction"}
+    assert running(server).keys() == services | {"booksync-nginx"}
+    assert not [path for path in (server.engine / "containers").iterdir() if "stopped" in path.read_text()]
 
 
 def test_service_that_was_not_there_before_is_not_left_broken(some: ScriptServer) -> None:
@@ -356,6 +377,29 @@ def test_it_goes_back_when_nobody_listens_any_more(first: ScriptServer) -> None:
     first.run("bash", "-c", f"scripts/deploy.sh {LOCAL['auth-api']} 2> >(head -n 1 >/dev/null)")
     assert running(first) == before
     assert "the stack is healthy again, as it was" in (first.folder / "deploy.log").read_text()
+
+
+@pytest.mark.parametrize("has_room", [True, False], ids=["recorded", "not recorded"])
+@pytest.mark.parametrize(
+    "command", [("deploy.sh", LOCAL["auth-api"]), ("rollback.sh", "auth-api", LOCAL["auth-api"])], ids=lambda c: c[0]
+)
+def test_what_is_in_service_is_so_also_when_nobody_listens_any_more(
+    first: ScriptServer, command: Sequence[str], has_room: bool
+) -> None:
+    """Who reads along goes at the last moment, when the new images are healthy."""
+    write_program(
+        first.stubs / "sync",
+        '#!/bin/bash\n[[ $* == */releases/* ]] || exec /usr/bin/sync "$@"\n'
+        f"touch /engine/healthy\nuntil [[ -e /engine/gone ]]; do sleep 0.05; done\nexit {int(not has_room)}\n",
+    )
+    add_image(first, "images", LOCAL["auth-api"], letter="e")
+    process = first.start(f"scripts/{command[0]}", *command[1:])
+    assert process.stdout is not None
+    wait_until((first.engine / "healthy").exists, what="the new images are healthy", seconds=WAIT_SECONDS)
+    process.stdout.close()
+    (first.engine / "gone").touch()
+    assert process.wait(WAIT_SECONDS) == 0
+    assert running(first)["booksync_auth_api"] == "booksync-api-auth:id-eeeeeeeeeeee"
 
 
 def test_copies_of_the_env_file_are_their_owners_alone(first: ScriptServer) -> None:

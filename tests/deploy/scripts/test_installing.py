@@ -220,6 +220,15 @@ def test_env_file_of_the_guide_goes_on(server: ScriptServer) -> None:
         ('"p # w"', "p # w"),
         ("'a \"b\" c'", 'a "b" c'),
         ('abc"d # e"', 'abc"d'),
+        ("  abc", "abc"),
+        ('"a\\"b"', 'a"b'),
+        ('"a\\\\b"', r"a\b"),
+        ('"pa\\$word"', "pa$word"),
+        ('"pa$1$"', "pa$1$"),
+        ("pa$1$ # $word", "pa$1$"),
+        ("'pa$word'", "pa$word"),
+        (r"'a\'b'", "a'b"),
+        (r"'a\nb'", r"a\nb"),
     ],
 )
 def test_env_file_is_read_as_compose_reads_it(server: ScriptServer, line: str, value: str) -> None:
@@ -227,6 +236,30 @@ def test_env_file_is_read_as_compose_reads_it(server: ScriptServer, line: str, v
     result = server.run(INSTALL)
     assert result.code == 0, result.output
     assert secrets_of(server)["db_auth_password"] == value
+
+
+@pytest.mark.parametrize("line", ["pa$word", '"pa$word"', "pa${word}", "pa$$word", r'"a\nb"', '"of two lines'])
+def test_value_that_compose_makes_another_one_of_is_not_taken_as_it_is(server: ScriptServer, line: str) -> None:
+    """The containers of before have the other one."""
+    (server.folder / ".env").write_text(f"JWT_SECRET_KEY={line}\n")
+    result = server.run(INSTALL)
+    assert result.code == 1
+    assert "JWT_SECRET_KEY in /srv/booksync/.env: expected a value that stands for itself, got one" in result.output
+    assert "in single quotes" in result.output
+    assert line not in result.output
+    assert not (server.folder / "secrets/jwt_secret_key").exists()
+    assert list((server.folder / "secrets").glob(".partial*")) == []
+    (server.folder / ".env").write_text("JWT_SECRET_KEY='pa$word'\n")
+    assert server.run(INSTALL).code == 0
+    assert secrets_of(server)["jwt_secret_key"] == "pa$word"
+
+
+def test_value_that_nobody_takes_stops_nothing(installed: ScriptServer) -> None:
+    (installed.folder / ".env").write_text("JWT_SECRET_KEY=pa$word\nDATABASE_URL=postgresql://$user@db\n")
+    before = secrets_of(installed)
+    result = installed.run(INSTALL)
+    assert result.code == 0, result.output
+    assert secrets_of(installed) == before
 
 
 def test_a_folder_that_the_engine_made_is_no_secret(installed: ScriptServer) -> None:
