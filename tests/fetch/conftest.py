@@ -33,6 +33,7 @@ class Resource:
     :param reset: cut by a reset instead of an orderly end
     :param ranges: whether Range is understood
     :param length: what Content-Length says instead of the truth; empty: there is none
+    :param kind: what Content-Type says; empty: there is none
     """
 
     content: bytes
@@ -42,6 +43,7 @@ class Resource:
     reset: bool
     ranges: bool
     length: str | None
+    kind: str
 
 
 class Mirror:
@@ -78,6 +80,7 @@ class Mirror:
         reset: bool = False,
         ranges: bool = True,
         length: str | None = None,
+        kind: str = "",
     ) -> Artifact:
         """Serve a package and return it as it is locked.
 
@@ -94,6 +97,7 @@ class Mirror:
             reset=reset,
             ranges=ranges,
             length=length,
+            kind=kind,
         )
         return artifact
 
@@ -108,6 +112,7 @@ class Mirror:
         reset: bool = False,
         ranges: bool = True,
         length: str | None = None,
+        kind: str = "",
     ) -> None:
         """Serve a file; the parameters are those of Resource."""
         self.resources[path] = Resource(
@@ -118,6 +123,7 @@ class Mirror:
             reset=reset,
             ranges=ranges,
             length=length,
+            kind=kind,
         )
 
     def lock_package(self, name: str, content: bytes) -> Artifact:
@@ -165,7 +171,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         cut = resource.cuts.pop(0) if resource.cuts else len(body)
         stall = resource.stalls.pop(0) if resource.stalls else 0
         length = str(len(body)) if resource.length is None else resource.length
-        self.answer(PARTIAL_CONTENT if start else OK, body[: stall or cut], length=length)
+        self.answer(PARTIAL_CONTENT if start else OK, body[: stall or cut], length=length, kind=resource.kind)
         if stall:
             self.wfile.flush()
             self.server.mirror.flow.wait()
@@ -174,8 +180,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    def answer(self, status: int, body: bytes, *, length: str | None = None) -> None:
+    def answer(self, status: int, body: bytes, *, length: str | None = None, kind: str = "") -> None:
         self.send_response(status)
+        if kind:
+            self.send_header("Content-Type", kind)
         if length != "":
             self.send_header("Content-Length", str(len(body)) if length is None else length)
         self.end_headers()

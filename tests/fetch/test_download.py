@@ -79,6 +79,37 @@ def test_a_portal_s_page_does_not_take_the_place_of_what_has_come(
     assert partial.read_bytes() == CONTENT[:HALF]
 
 
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", ""])
+def test_a_portal_s_page_without_a_length_does_not_take_its_place_either(
+    mirror: Mirror, cache: Cache, progress: Progress, kind: str
+) -> None:
+    artifact = mirror.add("hello", b"Please sign in", locked=CONTENT, ranges=False, length="", kind=kind)
+    partial = cache.partial(artifact.sha256)
+    partial.write_bytes(CONTENT[:HALF])
+    with pytest.raises(BootstrapError, match=rf"{ATTEMPTS} times: .* {len(CONTENT)} bytes"):
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert [(path, path.read_bytes()) for path in partial.parent.iterdir()] == [(partial, CONTENT[:HALF])]
+    assert progress.done_bytes == 0
+
+
+@pytest.mark.parametrize("length", [None, ""])
+def test_a_portal_s_page_is_not_the_beginning_of_a_file(
+    mirror: Mirror, cache: Cache, progress: Progress, length: str | None
+) -> None:
+    artifact = mirror.add("hello", b"Please sign in", locked=CONTENT, length=length, kind="text/html")
+    with pytest.raises(BootstrapError, match=rf"expected {len(CONTENT)} bytes, got a page \(text/html\)"):
+        download_package(artifact, cache, progress, bases=mirror.bases)
+    assert not cache.partial(artifact.sha256).exists()
+    mirror.add("hello", CONTENT)
+    assert download_package(artifact, cache, progress, bases=mirror.bases).read_bytes() == CONTENT
+    assert progress.done_bytes == len(CONTENT)
+
+
+def test_a_file_that_is_called_a_page_is_taken(mirror: Mirror, cache: Cache, progress: Progress) -> None:
+    artifact = mirror.add("hello", CONTENT, cuts=[HALF], kind="text/html")
+    assert download_package(artifact, cache, progress, bases=mirror.bases).read_bytes() == CONTENT
+
+
 def test_a_file_of_unknown_size_begins_anew_where_a_mirror_gives_no_rest(
     mirror: Mirror, cache: Cache, progress: Progress
 ) -> None:
@@ -182,6 +213,17 @@ def test_a_mirror_without_ranges_is_read_from_the_start(mirror: Mirror, cache: C
     assert path.read_bytes() == CONTENT
     assert mirror.ranges == [None, f"bytes={HALF}-"]
     assert progress.done_bytes == len(CONTENT)
+
+
+def test_a_mirror_without_ranges_and_lengths_is_read_from_the_start_too(
+    mirror: Mirror, cache: Cache, progress: Progress
+) -> None:
+    artifact = mirror.add("hello", CONTENT, cuts=[HALF, 1000], ranges=False, length="")
+    path = download_package(artifact, cache, progress, bases=mirror.bases)
+    assert path.read_bytes() == CONTENT
+    assert mirror.ranges == [None, f"bytes={HALF}-", f"bytes={HALF}-"]
+    assert progress.done_bytes == len(CONTENT)
+    assert not [*cache.partial(artifact.sha256).parent.iterdir()]
 
 
 def test_a_file_that_had_come_whole_is_taken(mirror: Mirror, cache: Cache, progress: Progress) -> None:

@@ -152,6 +152,19 @@ def test_no_room_is_said_before_anything_is_fetched(mirror: Mirror, store: Store
     assert mirror.paths == []
 
 
+def test_what_no_lock_has_any_more_can_be_collected_when_there_is_no_room(
+    mirror: Mirror, store: Store, make_fetch: MakeFetch
+) -> None:
+    fetch = make_fetch(mirror.lock_package("one", b""))
+    fetch.artifacts["debian amd64 one"].entry["size"] = 10**18
+    fetch.project.roots.mkdir()
+    old = fetch.project.roots / f"{'0' * 32}-one_0.9_amd64.deb"
+    old.symlink_to(f"/nix/store/{old.name}")
+    with pytest.raises(BootstrapError, match="free disk space"):
+        fetch.run(want(*fetch.artifacts.values()), store, unbuilt=[])
+    assert not old.is_symlink()
+
+
 def test_no_room_for_what_will_be_built_is_said_too(mirror: Mirror, store: Store, make_fetch: MakeFetch) -> None:
     one, two = mirror.add("one", b"first"), mirror.add("two", b"second")
     store.valid |= {store_path(one), store_path(two)}

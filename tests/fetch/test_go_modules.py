@@ -20,8 +20,13 @@ from booksync_fetch.project import Project
 from booksync_fetch.update import Update
 from booksync_testing.programs import SHEBANG, UTILITY
 
-#: Keeps one module in its module cache, as it comes; a second one is CPython's.
+#: Keeps one module in its module cache, as it comes; a second one is CPython's. A workspace above is refused, as by Go.
 GO = f"""{SHEBANG}
+folder=$PWD
+while [ "$folder" ] && [ "$GOWORK" != off ]; do
+  [ ! -e "$folder/go.work" ] || {{ echo "go: 'go mod $2' cannot be run in workspace mode" >&2; exit 1; }}
+  folder=${{folder%/*}}
+done
 {UTILITY} mkdir -p "$GOMODCACHE"
 if [ "$2" = download ]; then
   printf python > "$GOMODCACHE/python.zip"
@@ -96,6 +101,14 @@ def test_kept_modules_that_have_changed_are_removed_and_fetched_by_the_next_run(
     assert not kept.exists()
     fetch.add(MODULES, store, expected="three")
     assert store.added == ["one", "three"]
+
+
+def test_a_workspace_above_the_cache_is_no_hindrance(fetch: Fetch, cache: Cache) -> None:
+    (cache.root.parent / "go.work").write_text("go 1.24\n")
+    store = Store()
+    fetch.add(MODULES, store, expected="one")
+    Update(project=fetch.project, cache=cache, nix=store, builder="amd64").run("go")
+    assert store.added == ["one"]
 
 
 def test_kept_modules_that_have_changed_are_not_locked(fetch: Fetch, cache: Cache) -> None:

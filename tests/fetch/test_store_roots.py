@@ -1,11 +1,11 @@
-"""Artifacts are kept from the garbage collector, also after the store that knew their roots was emptied."""
+"""Artifacts of the locks, and no others, are kept from the garbage collector, also after the store was emptied."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from booksync_fetch.nix import Nix, find_registered
+from booksync_fetch.nix import Nix, find_registered, remove_roots
 
 PATHS = ["/nix/store/aaa-one", "/nix/store/bbb-two"]
 
@@ -79,3 +79,39 @@ def test_what_is_no_link_is_no_root(tmp_path: Path) -> None:
     (tmp_path / "a-file").write_text("")
     (tmp_path / "link").symlink_to("/checkout/.nix-roots/one")
     assert find_registered(tmp_path) == {"/checkout/.nix-roots/one"}
+
+
+def make_root(folder: Path, name: str, *, letter: str = "a") -> Path:
+    """Link a store path of this name, as a root of it is."""
+    folder.mkdir(exist_ok=True)
+    path = f"/nix/store/{letter * 32}-{name}"
+    root = folder / Path(path).name
+    root.symlink_to(path)
+    return root
+
+
+def test_what_the_locks_no_longer_have_is_given_up(tmp_path: Path) -> None:
+    names = ["libc6_2_amd64.deb", "libc6_2_arm64.deb", "go-vendor"]
+    for name in ("libc6_1_amd64.deb", "libc6_1_arm64.deb"):
+        make_root(tmp_path, name)
+    make_root(tmp_path, "go-vendor")
+    kept = {make_root(tmp_path, name, letter="b") for name in names}
+    remove_roots(tmp_path, names=names, current=[str(root.readlink()) for root in kept])
+    assert {*tmp_path.iterdir()} == kept
+
+
+def test_what_another_run_has_fetched_by_these_locks_stays(tmp_path: Path) -> None:
+    kept = {make_root(tmp_path, "libc6_2_amd64.deb"), make_root(tmp_path, "libc6_2_arm64.deb", letter="b")}
+    remove_roots(tmp_path, names=[root.name.partition("-")[2] for root in kept], current=[])
+    assert {*tmp_path.iterdir()} == kept
+
+
+def test_roots_of_what_is_built_stay(tmp_path: Path) -> None:
+    (tmp_path / "dev-tools").symlink_to(f"/nix/store/{'a' * 32}-dev-tools")
+    (tmp_path / f"{'a' * 32}-file").write_text("")
+    remove_roots(tmp_path, names=[], current=[])
+    assert len([*tmp_path.iterdir()]) == len(("dev-tools", "file"))
+
+
+def test_a_checkout_without_roots_has_none_to_give_up(tmp_path: Path) -> None:
+    remove_roots(tmp_path / "nothing", names=[], current=[])

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from booksync_fetch.answer import ask
+from booksync_fetch.answer import Head, ask
 from booksync_fetch.cache import CHUNK_BYTES, Cache
 from booksync_fetch.errors import BootstrapError
 from booksync_fetch.locks import Artifact
@@ -69,9 +69,11 @@ def download(address: str, artifact: Artifact, cache: Cache, progress: Progress)
 
 
 def append_rest(address: str, partial: Path, progress: Progress, *, size: int) -> None:
-    """Append to ``partial`` what is missing of a file.
+    """Append to ``partial`` what is missing of a file, or replace it where the server begins at the start.
 
     :param size: bytes that the file has, beyond which nothing is read; 0 where it is not known
+    :raises OSError, HTTPException, ValueError: not all has come, or a portal's page instead
+    :raises CancelledError: the fetch was interrupted
     """
     have = file_size(partial)
     request = urllib.request.Request(address, headers={"User-Agent": "booksync-bootstrap"})  # noqa: S310
@@ -87,15 +89,13 @@ def append_rest(address: str, partial: Path, progress: Progress, *, size: int) -
                 progress.add_bytes(have)
                 return
             raise
-        start = have if head.status == PARTIAL_CONTENT else 0
-        length = head.headers.get("Content-Length", "")
-        expected = int(length) if length.isdecimal() else None
-        if size and have > start and expected not in (None, size):
-            raise ConnectionError(f"expected the rest of {size} bytes, got an answer of {expected}")  # of a portal
+        start, expected = parse_head(head, have=have, size=size)
+        # where no length tells a page from the file, what has come stays until the new one is whole
+        target = partial.with_suffix(".anew") if size and have > start and expected is None else partial
         progress.add_bytes(start)
         came = 0
         try:
-            with partial.open("ab" if start else "wb") as file:
+            with target.open("ab" if start else "wb") as file:
                 # what has come is written at once
                 while came != expected and (chunk := answer.take(progress)):
                     file.write(chunk)
@@ -104,12 +104,33 @@ def append_rest(address: str, partial: Path, progress: Progress, *, size: int) -
                     progress.add_bytes(len(chunk))
                     progress.ensure_wanted()
                     if 0 < size < start + came:
-                        return  # other bytes than locked, as their hash will tell
-            if came < (size - start if expected is None else expected):
+                        break  # other bytes than locked, as their hash will tell
+            if came < (size - start if expected is None else expected) and not 0 < size < start + came:
                 raise ConnectionError(f"the connection ended after {came} of {expected or size - start} bytes")
+            target.replace(partial)
         except (OSError, http.client.HTTPException):
             progress.add_bytes(-came - start)
             raise
+        finally:
+            if target != partial:
+                target.unlink(missing_ok=True)
+
+
+def parse_head(head: Head, *, have: int, size: int) -> tuple[int, int | None]:
+    """Return the byte of a file that an answer begins at, and how many it says to bring; None where it does not say.
+
+    :param have: bytes that are there, after which it was asked to begin
+    :param size: bytes that the file has; 0 where it is not known
+    :raises ConnectionError: it is a portal's page instead of the file
+    """
+    start = have if head.status == PARTIAL_CONTENT else 0
+    length = head.headers.get("Content-Length", "")
+    expected = int(length) if length.isdecimal() else None
+    if not start and expected != size and head.headers.get_content_type() == "text/html":
+        raise ConnectionError(f"expected {size or 'its'} bytes, got a page (text/html)")
+    if size and have > start and expected not in (None, size):
+        raise ConnectionError(f"expected the rest of {size} bytes, got an answer of {expected}")
+    return start, expected
 
 
 def keep_whole(partial: Path, artifact: Artifact, cache: Cache, progress: Progress) -> Path:

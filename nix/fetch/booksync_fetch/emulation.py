@@ -60,16 +60,27 @@ def enter_emulation(system: str, interpreter: Path, mount_point: Path) -> None:
     child = os.fork()
     if child:
         os.close(entered[1])
-        if os.read(entered[0], 1):
-            # all ids, as they are
-            for name in ("uid_map", "gid_map"):
-                Path(f"/proc/{child}/{name}").write_text(Path(f"/proc/self/{name}").read_text())
-            os.write(mapped[1], b"x")
+        try:
+            if os.read(entered[0], 1):
+                # all ids, as they are
+                for name in ("uid_map", "gid_map"):
+                    Path(f"/proc/{child}/{name}").write_text(Path(f"/proc/self/{name}").read_text())
+                os.write(mapped[1], b"x")
+        except OSError as error:
+            raise BootstrapError(
+                "expected ids for a user namespace (Linux 6.7 or later, as root of the machine), "
+                f"got: {error.strerror}; install qemu-user-binfmt"
+            ) from error
+        finally:
+            os.close(mapped[1])
         _, status = os.waitpid(child, 0)
         os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+    # of this end there must be no other than the parent's, or its end would not be noticed
+    os.close(mapped[1])
     check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "namespaces")
     os.write(entered[1], b"x")
-    os.read(mapped[0], 1)
+    if not os.read(mapped[0], 1):
+        os._exit(1)  # the parent has said why
     check(libc.mount(b"binfmt_misc", os.fsencode(mount_point), b"binfmt_misc", 0, None), "binfmt_misc of its own")
     (mount_point / "register").write_bytes(format_registration(system, interpreter))
 

@@ -19,7 +19,7 @@ from booksync_fetch.debian_archive import extract_busybox
 from booksync_fetch.errors import BootstrapError, ContentError
 from booksync_fetch.golang import Go, download_python
 from booksync_fetch.locks import Artifact
-from booksync_fetch.nix import Nix
+from booksync_fetch.nix import Nix, remove_roots
 from booksync_fetch.plan import Wanted
 from booksync_fetch.progress import Progress, format_bytes, say
 from booksync_fetch.project import Project
@@ -59,6 +59,12 @@ class Fetch:
             raise BootstrapError(
                 f"{', '.join(unknown)}: expected in the locks, found no such entry; run: ./bootstrap update"
             )
+        # before there must be room: what was given up can then be collected
+        remove_roots(
+            self.project.roots,
+            names={artifact.name for artifact in self.artifacts.values()},
+            current=[item.path for item in wanted],
+        )
         invalid = nix.find_missing([item.path for item in wanted])
         missing = [item for item in wanted if item.path in invalid]
         absent = self.find_absent([self.artifacts[item.key] for item in missing])

@@ -44,6 +44,7 @@ class Go:
             "GOFLAGS": "-modcacherw",
             "GOTOOLCHAIN": "local",
             "GO111MODULE": "on",
+            "GOWORK": "off",  # a workspace above the cache is none of ours
             "GONOSUMDB": ",".join(unverified),
         }
 

@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,6 +24,9 @@ ARCHITECTURE_OF = {"x86_64-linux": "amd64", "aarch64-linux": "arm64"}
 
 #: Links to the links that are roots (``--indirect``).
 ROOTS = Path("/nix/var/nix/gcroots/auto")
+
+#: A store path without its folder: the hash, and the name.
+STORE_NAME = re.compile(r"[0-9a-z]{32}-(.+)")
 
 #: Of the daemon's socket.
 DAEMON = Path("/nix/var/nix/daemon-socket")
@@ -130,6 +133,23 @@ def find_registered(folder: Path) -> set[str]:
         return {str(link.readlink()) for link in folder.iterdir() if link.is_symlink()}
     except OSError:
         return set()
+
+
+def remove_roots(folder: Path, *, names: Collection[str], current: Iterable[str]) -> None:
+    """Let the garbage collector have artifacts that the locks no longer name; other roots in the folder stay.
+
+    :param folder: as :meth:`Nix.add_roots` fills it
+    :param names: in the store, of all artifacts in the locks
+    :param current: those store paths of theirs that are known: others of these names are older
+    """
+    exact = {PurePosixPath(path).name for path in current}
+    renewed = {name.partition("-")[2] for name in exact}
+    for root in [*folder.iterdir()] if folder.exists() else []:
+        match = STORE_NAME.fullmatch(root.name)
+        if match is None or not root.is_symlink() or root.name in exact:
+            continue
+        if match[1] not in names or match[1] in renewed:
+            root.unlink()
 
 
 class Nix:
