@@ -175,14 +175,14 @@ async def find_stale(
     return (await connection.execute(statement)).mappings().all()
 
 
-async def remove_other_models(session: AsyncSession, model: str) -> int:
+async def remove_other_models(connection: AsyncConnection, model: str) -> int:
     """Delete the vectors of other models, of items that have one of this model."""
     own = EMBEDDINGS.alias()
     statement = delete(EMBEDDINGS).where(
         EMBEDDINGS.c.model != model,
         exists().where(own.c.model == model, own.c.kind == EMBEDDINGS.c.kind, own.c.item_id == EMBEDDINGS.c.item_id),
     )
-    return (await (await session.connection()).execute(statement)).rowcount
+    return (await connection.execute(statement)).rowcount
 
 
 async def count_rows(connection: Connection, *, adult: bool) -> Sequence[RowMapping]:

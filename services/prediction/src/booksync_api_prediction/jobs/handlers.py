@@ -78,6 +78,8 @@ def make_reindex_handler(settings: PredictionSettings, model: Model) -> Handler:
         if run.request.get("prune"):
             async with run.database.session() as session:
                 await run.renew(session)
-                await embeddings.remove_other_models(session, name)
+            # a connection of its own, without time-outs
+            async with run.database.connect_alone() as connection, connection.begin():
+                await embeddings.remove_other_models(connection, name)
 
     return embed_stale
