@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from sqlalchemy.engine import URL
 
+from booksync_api_prediction.embeddings import repository as embeddings
 from booksync_api_prediction.jobs import repository, runner
 from booksync_common import database
 from booksync_common.problems import unavailable
@@ -75,6 +76,39 @@ async def test_reindex_embeds_what_another_model_or_recipe_has_embedded() -> Non
             job = await house.wait_for_job(await begin_reindex(house, prune=True))
             assert (job["status"], job["done"], len(house.encoder.texts)) == ("done", older, 40 + older)
             assert await house.count("embeddings") == await house.count("embeddings", "model = 'new'") == 40
+
+
+async def test_reindex_goes_on_where_its_last_batch_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[tuple[Any, list[Any]]] = []
+    find_stale = embeddings.find_stale
+
+    async def note(*arguments: Any, after: Any = None, **more: Any) -> Any:
+        rows = await find_stale(*arguments, **more) if after is None else await find_stale(*arguments, after=after)
+        if len(arguments) == 3:  # not those that are looked at again
+            batches.append((after, [(row["kind"], row["item_id"]) for row in rows]))
+        return rows
+
+    monkeypatch.setattr(embeddings, "find_stale", note)
+    early = {"kind": "series", "id": str(UUID(int=1)), "title": "Avant tout"}
+    async with make_database() as url:
+        await execute(url, "CREATE EXTENSION vector")
+        encoder = WordEncoder()
+        async with (
+            open_house(url, embedding_model="old") as old,
+            open_house(url, encoder, embedding_model="new", embedding_batch_size=8) as new,
+        ):
+            await old.put_all(make_items(20))
+            with encoder.held():
+                address = await begin_reindex(new)
+                await wait_for(lambda: bool(encoder.threads))
+                # before all that is done by now
+                await old.put_all([early])
+            assert (await new.wait_for_job(address))["status"] == "done"
+            assert await new.count("embeddings", "model = 'new'") == 21
+    lasts = [keys[-1] if keys else None for _, keys in batches]
+    assert [after for after, _ in batches] == [None, *lasts[:-1]]
+    # from the start until nothing is found there
+    assert [len(keys) for _, keys in batches] == [8, 8, 4, 0, 1, 0, 0]
 
 
 async def test_item_that_is_deleted_meanwhile_does_not_come_back() -> None:

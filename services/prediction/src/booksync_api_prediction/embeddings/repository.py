@@ -156,11 +156,17 @@ async def count_stale(connection: Connection, model: str, *, adult: bool = True)
 
 
 async def find_stale(
-    connection: Connection, model: str, limit: int, items: Sequence[tuple[Kind, UUID]] | None = None
+    connection: Connection,
+    model: str,
+    limit: int,
+    items: Sequence[tuple[Kind, UUID]] | None = None,
+    *,
+    after: tuple[str, UUID] | None = None,
 ) -> Sequence[RowMapping]:
     """Return some items that a reindex has to embed, as they were last written; those it has embedded are none.
 
     :param items: of these alone.
+    :param after: the last of the batch before, which spares a look at all that is embedded by now.
     """
     columns = [column for column in EMBEDDINGS.columns if column.name != "embedding"]
     statement = (
@@ -172,6 +178,9 @@ async def find_stale(
     )
     if items is not None:
         statement = statement.where(tuple_(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id).in_(items))
+    if after is not None:
+        place = tuple_(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id)
+        statement = statement.where(place > tuple_(literal(after[0]), literal(after[1])))
     return (await connection.execute(statement)).mappings().all()
 
 
