@@ -86,10 +86,10 @@ async def list_page(
 
 
 def _is_adult() -> ColumnElement[bool]:
-    """Tell what is known to be for adults now, by any model's rows, whatever it was when it was suggested."""
+    """Tell what was known to be for adults when it was suggested, or is now, by any model's rows."""
     items = {"volume": RECOMMENDATIONS.c.item_id, "series": RECOMMENDATIONS.c.series_id}
     is_item = or_(*(and_(EMBEDDINGS.c.kind == kind, EMBEDDINGS.c.item_id == key) for kind, key in items.items()))
-    return exists().where(is_item, ~is_for(adult=False))
+    return or_(RECOMMENDATIONS.c.adult, exists().where(is_item, ~is_for(adult=False)))
 
 
 async def give_feedback(

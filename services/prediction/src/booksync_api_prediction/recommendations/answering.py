@@ -92,6 +92,7 @@ def _make_row(item: Rated, query: RecommendationQuery, asking: Asking, threshold
         "item_id": item.row["item_id"],
         "series_id": item.row["series_id"],
         "title": item.row["title"],
+        "adult": item.row["adult"],
         "score": item.score,
         "similarity": item.similarity,
         "reasoning": word(item, asking.language),

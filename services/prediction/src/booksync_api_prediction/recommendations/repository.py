@@ -80,7 +80,7 @@ async def store(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> Map
     # in one order: two requests that store the same wait in a line, not in a circle
     ordered = sorted(rows, key=lambda row: row["item_id"])
     statement = insert(RECOMMENDATIONS).values([{"kind": KIND, **row} for row in ordered])
-    changed = ("series_id", "title", "score", "similarity", "reasoning", "model", "threshold", "request")
+    changed = ("series_id", "title", "adult", "score", "similarity", "reasoning", "model", "threshold", "request")
     statement = statement.on_conflict_do_update(
         index_elements=["user_id", "item_id"],
         index_where=text("kind = 'recommendation'"),
