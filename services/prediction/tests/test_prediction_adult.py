@@ -47,6 +47,10 @@ class Work:
         facts = {"title": "Interdite", "series_id": str(self.series), "number": 1}
         await self.house.put("volume", self.volume, adult=adult, **facts, **SEA)
 
+    async def change_model(self) -> None:
+        """Let all that is stored be another model's, as after a change of EMBEDDING_MODEL."""
+        await execute(self.house.url, "UPDATE prediction.embeddings SET model = 'older'")
+
     async def is_shown(self, headers: dict[str, str]) -> bool:
         """Tell whether the volume is, where all answers agree."""
         shown = set()
@@ -65,10 +69,7 @@ class Work:
 @pytest_asyncio.fixture
 async def work(house: House) -> Work:
     """Store a work of a test's own."""
-    for kind in ("series", "volume"):
-        page = await house.client.get(f"{V1}/embeddings?kind={kind}", headers=house.sign_in(certify_adult=True))
-        for item in page.json()["items"]:
-            await house.client.delete(f"{V1}/embeddings/{kind}/{item['id']}", headers=house.machine)
+    await execute(house.url, "DELETE FROM prediction.embeddings")
     return Work(house)
 
 
@@ -183,12 +184,54 @@ async def test_history_leaves_out_what_only_another_models_rows_say_is_for_adult
     user = work.house.sign_in()
     await predict(work.house, user, [work.volume])
     await work.put_series()
-    await execute(work.house.url, "UPDATE prediction.embeddings SET model = 'older'")
-    try:
-        address = f"/predictions/{work.house.user_id(user)}"
-        assert (await work.house.client.get(address, headers=user)).json()["items"] == []
-    finally:
-        await execute(work.house.url, "DELETE FROM prediction.embeddings")
+    await work.change_model()
+    address = f"/predictions/{work.house.user_id(user)}"
+    assert (await work.house.client.get(address, headers=user)).json()["items"] == []
+
+
+async def test_what_another_model_knows_to_be_for_adults_is_in_no_prediction(work: Work) -> None:
+    await work.fill()
+    alone = await work.house.put("volume", title="Seule", adult=True, **SEA)
+    await work.change_model()
+    bodies: list[list[Any]] = [
+        [str(work.volume)],
+        [str(alone)],
+        [{"id": str(uuid4()), "series_id": str(work.series), "number": 2, "title": "Interdite"}],
+    ]
+    for pile in bodies:
+        for headers, status in ((work.house.sign_in(), 404), (work.house.sign_in(certify_adult=True), 200)):
+            answer = await work.house.client.post("/predict", json={"pile": pile}, headers=headers)
+            assert answer.status_code == status, answer.text
+
+
+async def test_series_that_another_model_knows_to_be_for_adults_covers_volumes_of_this_one(work: Work) -> None:
+    await work.fill()
+    await work.change_model()
+    await work.put_volume()
+    await work.house.put("series", work.harmless, title="Les Marins", **SEA)
+    child = work.house.sign_in()
+    assert not await work.is_shown(child)
+    assert await work.is_shown(work.house.sign_in(certify_adult=True))
+    answer = await work.house.client.post(f"{V1}/predict", json={"pile": [str(work.volume)]}, headers=child)
+    assert (answer.status_code, answer.json()["code"]) == (404, "empty_pile")
+    body = {"read": [str(work.volume)]}
+    answer = await work.house.client.post(f"{V1}/recommendations", json=body, headers=child)
+    assert (answer.json()["notice"], answer.json()["unknown"]) == ("no_taste", 1)
+
+
+async def test_what_turns_out_to_be_for_all_is_so_for_every_model(work: Work) -> None:
+    await work.fill()
+    await work.put_volume(adult=True)
+    await work.change_model()
+    times = f"SELECT updated_at FROM prediction.embeddings WHERE item_id = '{work.series}' AND model = 'older'"
+    before = await execute(work.house.url, times)
+    await work.put_series(adult=False)
+    await work.put_volume()
+    await work.house.put("series", work.harmless, title="Les Marins", **SEA)
+    assert await work.is_shown(work.house.sign_in())
+    assert (await predict(work.house, work.house.sign_in(), [work.volume]))["number"] == 1
+    # when its text was written, which a reindex goes by
+    assert await execute(work.house.url, times) == before
 
 
 async def test_export_keeps_what_turns_out_to_be_for_adults_without_its_name(work: Work) -> None:
@@ -216,9 +259,8 @@ async def test_feedback_shows_nothing_that_the_history_leaves_out(work: Work) ->
     made = await predict(work.house, user, [work.volume])
     await work.put_series()
     address = f"/predictions/{made['prediction_id']}/feedback"
-    for headers in (user, work.house.sign_in(role="admin")):
-        answer = await work.house.client.patch(address, json={"status": "read"}, headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (404, "prediction_not_found")
-    admin = work.house.sign_in(role="admin", certify_adult=True)
-    answer = await work.house.client.patch(address, json={"rating": 1}, headers=admin)
+    answer = await work.house.client.patch(address, json={"status": "read"}, headers=user)
+    assert (answer.status_code, answer.json()["code"]) == (404, "prediction_not_found")
+    grown = work.house.sign_in(certify_adult=True, user_id=work.house.user_id(user))
+    answer = await work.house.client.patch(address, json={"rating": 1}, headers=grown)
     assert (answer.status_code, answer.json()["status"]) == (200, "suggested")

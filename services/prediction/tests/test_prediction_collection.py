@@ -19,6 +19,7 @@ from booksync_api_prediction.collection.parsing import Collection, parse_collect
 from booksync_common.problems import unavailable
 from booksync_prediction_testing.mangacollec import FakeCollection, FakeMangacollec, run_fake_mangacollec
 from booksync_prediction_testing.service import V1, House, open_house
+from booksync_service_testing.server import execute
 from booksync_service_testing.serving import PATIENCE, wait_for
 
 FOR_EVER = 3600.0  # s
@@ -53,6 +54,31 @@ async def test_next_volume_of_the_collection_is_suggested() -> None:
         assert (answer["title"], answer["number"], answer["pile_source"]) == ("Les Farceurs", 3, "mangacollec")
         assert "Vous avez lu le tome 2 : voici la suite." in answer["reasoning"]
         assert answer["notices"] == ["not_embedded"]
+
+
+async def test_suggestion_that_the_collection_alone_knows_to_be_for_adults_stays_so() -> None:
+    async with linked() as (house, _site, user, collection):
+        token = user["Authorization"].removeprefix("Bearer ")
+        collection.add_series("Interdit", "Comédie", volumes=1, adult=True)
+        house.auth.known[token]["certify_adult"] = True
+        grown = house.sign_in(certify_adult=True, user_id=house.user_id(user))
+        child = house.sign_in(user_id=house.user_id(user))
+        made = await ask(house, user)
+
+        async def is_embedded() -> bool:
+            return await house.count("jobs", "status = 'done'") == 1
+
+        # what is embedded after the answer tells it too, as long as it is there
+        await wait_for(is_embedded)
+        await execute(house.url, "DELETE FROM prediction.embeddings")
+        address = f"{V1}/predictions/{house.user_id(user)}"
+        assert (await house.client.get(address, headers=child)).json()["items"] == []
+        assert [item["id"] for item in (await house.client.get(address, headers=grown)).json()["items"]] == [
+            made["prediction_id"]
+        ]
+        for headers, title in ((child, None), (grown, made["title"])):
+            (entry,) = (await house.client.get(f"{V1}/me/export", headers=headers)).json()["recommendations"]
+            assert (entry["title"], bool(entry["reasoning"])) == (title, title is not None)
 
 
 async def ask_as_four(house: House, site: FakeMangacollec, collection: FakeCollection) -> list[int]:

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from sqlalchemy.engine import URL
 
+from booksync_api_prediction.embeddings import repository as embeddings
 from booksync_api_prediction.jobs import repository, runner
+from booksync_common import database
 from booksync_common.problems import unavailable
 from booksync_prediction_testing.encoder import WordEncoder
 from booksync_prediction_testing.service import SECRET, V1, House, open_house
@@ -74,6 +76,39 @@ async def test_reindex_embeds_what_another_model_or_recipe_has_embedded() -> Non
             job = await house.wait_for_job(await begin_reindex(house, prune=True))
             assert (job["status"], job["done"], len(house.encoder.texts)) == ("done", older, 40 + older)
             assert await house.count("embeddings") == await house.count("embeddings", "model = 'new'") == 40
+
+
+async def test_reindex_goes_on_where_its_last_batch_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[tuple[Any, list[Any]]] = []
+    find_stale = embeddings.find_stale
+
+    async def note(*arguments: Any, after: Any = None, **more: Any) -> Any:
+        rows = await find_stale(*arguments, **more) if after is None else await find_stale(*arguments, after=after)
+        if len(arguments) == 3:  # not those that are looked at again
+            batches.append((after, [(row["kind"], row["item_id"]) for row in rows]))
+        return rows
+
+    monkeypatch.setattr(embeddings, "find_stale", note)
+    early = {"kind": "series", "id": str(UUID(int=1)), "title": "Avant tout"}
+    async with make_database() as url:
+        await execute(url, "CREATE EXTENSION vector")
+        encoder = WordEncoder()
+        async with (
+            open_house(url, embedding_model="old") as old,
+            open_house(url, encoder, embedding_model="new", embedding_batch_size=8) as new,
+        ):
+            await old.put_all(make_items(20))
+            with encoder.held():
+                address = await begin_reindex(new)
+                await wait_for(lambda: bool(encoder.threads))
+                # before all that is done by now
+                await old.put_all([early])
+            assert (await new.wait_for_job(address))["status"] == "done"
+            assert await new.count("embeddings", "model = 'new'") == 21
+    lasts = [keys[-1] if keys else None for _, keys in batches]
+    assert [after for after, _ in batches] == [None, *lasts[:-1]]
+    # from the start until nothing is found there
+    assert [len(keys) for _, keys in batches] == [8, 8, 4, 0, 1, 0, 0]
 
 
 async def test_item_that_is_deleted_meanwhile_does_not_come_back() -> None:
@@ -227,6 +262,55 @@ async def test_database_that_goes_away_is_no_failure_of_a_job() -> None:
         await execute(house.url, "UPDATE prediction.jobs SET heartbeat_at = now() - interval '1 hour'")
         job = await house.wait_for_job(address)
         assert (job["status"], job["done"]) == ("done", 70)
+
+
+async def have_refused(url: URL, *, event: str, body: str) -> None:
+    """Have PostgreSQL run something before it writes a row of the embeddings."""
+    await execute(
+        url,
+        f"CREATE FUNCTION interfere() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; END $$",
+        f"CREATE TRIGGER interferes BEFORE {event} ON prediction.embeddings FOR EACH ROW EXECUTE FUNCTION interfere()",
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [("57014", "QueryCanceledError"), ("53100", "DiskFullError"), ("53200", "OutOfMemoryError")],
+)
+async def test_job_whose_failure_does_not_pass_lets_others_go_first_and_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, state: str, error: str
+) -> None:
+    monkeypatch.setattr(runner, "PATIENCE", 0.01)
+    async with open_house() as house:
+        jobs: runner.Runner = house.serving.app.state.parts["jobs"]
+        jobs._poll = 0.01
+        raising = f"IF NEW.title = 'Trop' THEN RAISE 'no' USING ERRCODE = '{state}'; END IF; RETURN NEW"
+        await have_refused(house.url, event="INSERT", body=raising)
+        with house.encoder.held():
+            failing = await begin_bulk(
+                house, [*make_items(64), {"kind": "volume", "id": str(uuid4()), "title": "Trop"}]
+            )
+            others = [await begin_bulk(house, make_items(65)) for _ in range(2)]
+        async with asyncio.timeout(30):
+            failed = await house.wait_for_job(failing)
+            done = [await house.wait_for_job(address) for address in others]
+        assert (failed["status"], failed["error"]) == ("failed", error)
+        assert [job["status"] for job in done] == ["done", "done"]
+        assert all(job["finished_at"] < failed["finished_at"] for job in done)
+
+
+async def test_prune_may_take_longer_than_a_statement_of_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with make_database() as url:
+        await execute(url, "CREATE EXTENSION vector")
+        async with open_house(url, embedding_model="old") as house:
+            await house.put_all(make_items(4))
+        monkeypatch.setitem(database.TIMEOUTS, "statement_timeout", "1s")
+        async with open_house(url, embedding_model="new") as house:
+            await have_refused(url, event="DELETE", body="PERFORM pg_sleep(0.5); RETURN OLD")
+            async with asyncio.timeout(30):
+                job = await house.wait_for_job(await begin_reindex(house, prune=True))
+            assert (job["status"], job["error"]) == ("done", None)
+            assert await house.count("embeddings") == await house.count("embeddings", "model = 'new'") == 4
 
 
 async def test_jobs_are_for_machines_and_administrators() -> None:

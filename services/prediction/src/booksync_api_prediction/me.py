@@ -31,6 +31,7 @@ class Entry(BaseModel):
     reasoning: str | None
     model: str | None
     threshold: float | None
+    adult: bool
     status: str
     rating: int | None
     feedback_at: datetime | None

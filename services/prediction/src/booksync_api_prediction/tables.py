@@ -92,6 +92,8 @@ RECOMMENDATIONS = Table(
     Column("threshold", Double),
     Column("status", String(20), nullable=False, server_default="suggested"),
     Column("rating", SmallInteger),
+    # by all that was known then, as by a collection whose series is not embedded
+    Column("adult", Boolean, nullable=False, server_default=false()),
     make_time("feedback_at"),
     *make_times(),
     CheckConstraint("kind IN ('prediction', 'recommendation')", name="kind"),

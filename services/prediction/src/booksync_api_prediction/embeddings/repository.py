@@ -30,9 +30,7 @@ Connection = AsyncSession | AsyncConnection
 # SQLAlchemy copies every column for an alias
 _SERIES = EMBEDDINGS.alias("series")
 # the kind as its index has it, not as a parameter, which PostgreSQL could not compare with that
-_ADULT_SERIES = select(_SERIES.c.item_id, _SERIES.c.model).where(
-    _SERIES.c.adult, _SERIES.c.kind == literal_column("'series'")
-)
+_ADULT_SERIES = select(_SERIES.c.item_id).where(_SERIES.c.adult, _SERIES.c.kind == literal_column("'series'"))
 
 _KEY = ("kind", "item_id", "model")
 _GIVEN = frozenset({"id", "created_at", "updated_at", *_KEY})
@@ -105,6 +103,25 @@ async def update_facts(session: AsyncSession, model: str, kind: Kind, item_id: U
     return bool((await (await session.connection()).execute(statement)).rowcount)
 
 
+async def spread_adult(session: AsyncSession, model: str, items: Sequence[tuple[Kind, UUID]]) -> None:
+    """Store with the other models' rows of items whether they are for adults, as the rows of this one say it."""
+    own = EMBEDDINGS.alias("own")
+    statement = (
+        EMBEDDINGS.update()
+        .where(
+            tuple_(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id).in_(items),
+            EMBEDDINGS.c.model != model,
+            own.c.model == model,
+            own.c.kind == EMBEDDINGS.c.kind,
+            own.c.item_id == EMBEDDINGS.c.item_id,
+            own.c.adult != EMBEDDINGS.c.adult,
+        )
+        # a reindex goes by the row that was written last, which these are not
+        .values(adult=own.c.adult, updated_at=EMBEDDINGS.c.updated_at)
+    )
+    await session.execute(statement)
+
+
 async def find(
     connection: Connection, model: str, kind: Kind, item_id: UUID, *, adult: bool, vector: bool
 ) -> RowMapping | None:
@@ -156,11 +173,17 @@ async def count_stale(connection: Connection, model: str, *, adult: bool = True)
 
 
 async def find_stale(
-    connection: Connection, model: str, limit: int, items: Sequence[tuple[Kind, UUID]] | None = None
+    connection: Connection,
+    model: str,
+    limit: int,
+    items: Sequence[tuple[Kind, UUID]] | None = None,
+    *,
+    after: tuple[str, UUID] | None = None,
 ) -> Sequence[RowMapping]:
     """Return some items that a reindex has to embed, as they were last written; those it has embedded are none.
 
     :param items: of these alone.
+    :param after: the last of the batch before, which spares a look at all that is embedded by now.
     """
     columns = [column for column in EMBEDDINGS.columns if column.name != "embedding"]
     statement = (
@@ -172,17 +195,20 @@ async def find_stale(
     )
     if items is not None:
         statement = statement.where(tuple_(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id).in_(items))
+    if after is not None:
+        place = tuple_(EMBEDDINGS.c.kind, EMBEDDINGS.c.item_id)
+        statement = statement.where(place > tuple_(literal(after[0]), literal(after[1])))
     return (await connection.execute(statement)).mappings().all()
 
 
-async def remove_other_models(session: AsyncSession, model: str) -> int:
+async def remove_other_models(connection: AsyncConnection, model: str) -> int:
     """Delete the vectors of other models, of items that have one of this model."""
     own = EMBEDDINGS.alias()
     statement = delete(EMBEDDINGS).where(
         EMBEDDINGS.c.model != model,
         exists().where(own.c.model == model, own.c.kind == EMBEDDINGS.c.kind, own.c.item_id == EMBEDDINGS.c.item_id),
     )
-    return (await (await session.connection()).execute(statement)).rowcount
+    return (await connection.execute(statement)).rowcount
 
 
 async def count_rows(connection: Connection, *, adult: bool) -> Sequence[RowMapping]:
@@ -200,12 +226,12 @@ def is_for(*, adult: bool) -> ColumnElement[bool]:
     """Leave out what is for adults, itself or as a volume of such a series, unless it may be shown.
 
     Looked up, not stored with the volumes: they may come before their series, and a series may be found to be for all.
+    By the series' rows of any model: after a change of the model, those of the new one come one by one.
     """
     if adult:
         return literal(value=True)
     # hashed once a statement, and a filter: a join might keep PostgreSQL from the order in which HNSW finds rows
-    series = tuple_(func.coalesce(EMBEDDINGS.c.series_id, EMBEDDINGS.c.item_id), EMBEDDINGS.c.model)
-    is_covered_by_none = series.not_in(_ADULT_SERIES)
+    is_covered_by_none = func.coalesce(EMBEDDINGS.c.series_id, EMBEDDINGS.c.item_id).not_in(_ADULT_SERIES)
     # the planner expects a NOT IN to be true of half of the rows, and then walks no index; a null in one row of 200
     return and_(EMBEDDINGS.c.adult.is_(False), func.nullif(is_covered_by_none, literal_column("false")).is_not(None))
 

@@ -88,6 +88,8 @@ async def _write(
         for key, item in latest.items():
             if statuses[key] == "updated" and not await repository.update_facts(session, model_name, *key, item.values):
                 raise OvertakenError
+        if not only_missing:
+            await repository.spread_adult(session, model_name, [*latest])
     return statuses
 
 

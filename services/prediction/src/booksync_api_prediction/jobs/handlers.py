@@ -55,11 +55,17 @@ def make_reindex_handler(settings: PredictionSettings, model: Model) -> Handler:
         async with run.database.session() as session:
             await run.renew(session)
             await jobs.set_total(session, run.job_id, await embeddings.count_stale(session, name))
+        after = None
         while True:
             async with run.database.session() as session:
-                rows = await embeddings.find_stale(session, name, settings.embedding_batch_size)
+                rows = await embeddings.find_stale(session, name, settings.embedding_batch_size, after=after)
             if not rows:
-                break
+                if after is None:
+                    break
+                # once more from the start, for what came meanwhile
+                after = None
+                continue
+            after = (rows[-1]["kind"], rows[-1]["item_id"])
             items = {row["id"]: prepare_row(row) for row in rows}
             texts = [item.text for item in items.values()]
             found = await patiently(run, lambda texts=texts: model.encode(texts))  # type: ignore[misc]
@@ -78,6 +84,8 @@ def make_reindex_handler(settings: PredictionSettings, model: Model) -> Handler:
         if run.request.get("prune"):
             async with run.database.session() as session:
                 await run.renew(session)
-                await embeddings.remove_other_models(session, name)
+            # a connection of its own, without time-outs
+            async with run.database.connect_alone() as connection, connection.begin():
+                await embeddings.remove_other_models(connection, name)
 
     return embed_stale

@@ -64,22 +64,25 @@ async def find(connection: AsyncSession | AsyncConnection, job_id: UUID) -> RowM
 
 
 async def claim(session: AsyncSession, owner: UUID, lease: timedelta, *, model: str) -> RowMapping | None:
-    """Take the oldest job that nobody works on, and that is a model's or any's."""
+    """Take the job that has waited longest of those that nobody works on, and that are a model's or any's.
+
+    One that was let go of waits since then: whatever keeps it from its end does not keep the others from theirs.
+    """
     wanted = JOBS.c.request["model"].astext
     is_free = or_(
         JOBS.c.status == "queued",
         (JOBS.c.status == "running") & (JOBS.c.heartbeat_at < func.clock_timestamp() - lease),
     )
-    oldest = (
+    longest = (
         select(JOBS.c.id)
         .where(is_free, or_(wanted.is_(None), wanted == model))
-        .order_by(JOBS.c.created_at)
+        .order_by(func.coalesce(JOBS.c.heartbeat_at, JOBS.c.created_at))
         .limit(1)
         .with_for_update(skip_locked=True)
     ).scalar_subquery()
     statement = (
         update(JOBS)
-        .where(JOBS.c.id == oldest)
+        .where(JOBS.c.id == longest)
         .values(
             status="running",
             owner=owner,
@@ -123,12 +126,16 @@ async def finish(session: AsyncSession, job_id: UUID, owner: UUID, status: str, 
         await session.execute(delete(JOB_ITEMS).where(JOB_ITEMS.c.job_id == job_id))
 
 
-async def release(session: AsyncSession, job_id: UUID, owner: UUID) -> None:
-    """Let go of a job, for another replica to go on with at once."""
+async def release(session: AsyncSession, job_id: UUID, owner: UUID, error: str | None = None) -> None:
+    """Let go of a job, for another replica to go on with at once.
+
+    :param error: what failed, if that counts as an attempt.
+    """
+    attempts = JOBS.c.attempts - (1 if error is None else 0)
     statement = (
         update(JOBS)
         .where(JOBS.c.id == job_id, JOBS.c.owner == owner, JOBS.c.status == "running")
-        .values(status="queued", owner=null(), attempts=JOBS.c.attempts - 1)
+        .values(status="queued", owner=null(), attempts=attempts, error=error, heartbeat_at=func.clock_timestamp())
     )
     await session.execute(statement)
 

@@ -18,7 +18,7 @@ from booksync_api_prediction.jobs import repository
 from booksync_common.database import CONNECTION_ERRORS, Database
 from booksync_common.parts import Part
 from booksync_common.problems import ProblemError
-from booksync_common.startup import describe
+from booksync_common.startup import describe, find_cause
 from booksync_common.startup import is_passing as is_database_passing
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,9 @@ POLL = 5.0
 LEASE = 30.0
 PATIENCE = 1.0
 
+#: PostgreSQL's words for what another attempt may get past, and another and another may not: a statement that takes too
+#: long, a full disk, no memory, a limit that is configured (appendix A).
+LASTING_STATES = frozenset({"57014", "53100", "53200", "53400"})
 
 #: What the database raises when it is away or busy, and sometimes when not: see `is_passing`.
 FAILURES = (*CONNECTION_ERRORS, PoolTimeoutError, ProblemError)
@@ -131,7 +134,7 @@ class Runner(Part):
             await self._finish(run, "cancelled")
             return
         if job["attempts"] > repository.MAX_ATTEMPTS:
-            await self._finish(run, "failed", repository.LOST)
+            await self._finish(run, "failed", job["error"] or repository.LOST)
             return
         logger.info("job %s (%s): begins", run.job_id, job["kind"])
         beat = asyncio.create_task(self._beat(run))
@@ -147,7 +150,9 @@ class Runner(Part):
             if is_passing(error):
                 logger.warning("job %s (%s): interrupted: %s", run.job_id, job["kind"], describe(error))
                 await asyncio.sleep(PATIENCE)
-                await self._release(run)
+                cause = find_cause(error)
+                is_lasting = getattr(cause, "sqlstate", None) in LASTING_STATES
+                await self._release(run, type(cause).__name__ if is_lasting else None)
                 # long enough for another replica to look
                 await asyncio.sleep(self._poll)
                 return
@@ -166,11 +171,14 @@ class Runner(Part):
                 async with run.database.session() as session:
                     await repository.renew(session, run.job_id, run.owner)
 
-    async def _release(self, run: Run) -> None:
-        """Let another replica, or this one, go on; where that cannot be said, it goes on after the lease."""
+    async def _release(self, run: Run, error: str | None = None) -> None:
+        """Let another replica, or this one, go on; where that cannot be said, it goes on after the lease.
+
+        :param error: what failed, if that counts as an attempt.
+        """
         with suppress(*FAILURES):
             async with run.database.session() as session:
-                await repository.release(session, run.job_id, run.owner)
+                await repository.release(session, run.job_id, run.owner, error)
 
     async def _finish(self, run: Run, status: str, error: str | None = None) -> None:
         async with run.database.session() as session:

@@ -21,6 +21,7 @@ def make_row(user_id: UUID, body: PredictBody, chosen: Chosen, settings: Predict
         "series_id": chosen.volume.series_id,
         "title": chosen.volume.title,
         "number": chosen.volume.number,
+        "adult": chosen.volume.adult,
         "score": chosen.score,
         "similarity": chosen.similarity,
         "confidence": chosen.confidence,

@@ -7,6 +7,7 @@ from uuid import UUID
 from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     Float,
     RowMapping,
     and_,
@@ -40,14 +41,14 @@ async def find_rows(
     session: AsyncSession, volumes: Sequence[UUID], series: Sequence[UUID], *, model: str
 ) -> Sequence[RowMapping]:
     """Return what is known of volumes and series."""
-    statement = select(*FACTS).where(
-        EMBEDDINGS.c.model == model,
-        or_(
-            and_(EMBEDDINGS.c.kind == "volume", EMBEDDINGS.c.item_id == any_of(volumes)),
-            and_(EMBEDDINGS.c.kind == "series", EMBEDDINGS.c.item_id == any_of(series)),
-        ),
-    )
+    statement = select(*FACTS).where(EMBEDDINGS.c.model == model, _is_one_of(volumes, series))
     return (await session.execute(statement)).mappings().all()
+
+
+async def find_adult(session: AsyncSession, volumes: Sequence[UUID], series: Sequence[UUID]) -> frozenset[UUID]:
+    """Return which volumes and series any model's rows know to be for adults, themselves or by their series."""
+    statement = select(EMBEDDINGS.c.item_id).where(_is_one_of(volumes, series), ~is_for(adult=False))
+    return frozenset(await session.scalars(statement))
 
 
 async def find_lengths(session: AsyncSession, series: Sequence[UUID], *, model: str) -> Mapping[UUID, int]:
@@ -109,6 +110,13 @@ async def find_closest(session: AsyncSession, rows: Sequence[UUID], read: Sequen
         .where(candidate.c.id == any_of(rows))
     )
     return {row_id: Closest(*values) for row_id, *values in await session.execute(statement)}
+
+
+def _is_one_of(volumes: Sequence[UUID], series: Sequence[UUID]) -> ColumnElement[bool]:
+    return or_(
+        and_(EMBEDDINGS.c.kind == "volume", EMBEDDINGS.c.item_id == any_of(volumes)),
+        and_(EMBEDDINGS.c.kind == "series", EMBEDDINGS.c.item_id == any_of(series)),
+    )
 
 
 def _read_series(rows: Sequence[UUID]) -> CTE:

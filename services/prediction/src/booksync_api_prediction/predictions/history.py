@@ -86,28 +86,30 @@ async def list_page(
 
 
 def _is_adult() -> ColumnElement[bool]:
-    """Tell what is known to be for adults now, by any model's rows, whatever it was when it was suggested."""
+    """Tell what was known to be for adults when it was suggested, or is now, by any model's rows."""
     items = {"volume": RECOMMENDATIONS.c.item_id, "series": RECOMMENDATIONS.c.series_id}
     is_item = or_(*(and_(EMBEDDINGS.c.kind == kind, EMBEDDINGS.c.item_id == key) for kind, key in items.items()))
-    return exists().where(is_item, ~is_for(adult=False))
+    return or_(RECOMMENDATIONS.c.adult, exists().where(is_item, ~is_for(adult=False)))
 
 
 async def give_feedback(
-    session: AsyncSession, prediction_id: UUID, user_id: UUID | None, values: Mapping[str, Any], *, adult: bool
+    session: AsyncSession, prediction_id: UUID, user_id: UUID, values: Mapping[str, Any], *, adult: bool
 ) -> RowMapping | None:
     """Note what came of a suggestion.
 
-    :param user_id: whose it must be; None for anybody's.
+    :param user_id: whose it must be.
     :param adult: whether one for adults may be shown.
     """
     statement = (
         update(RECOMMENDATIONS)
-        .where(RECOMMENDATIONS.c.id == prediction_id, RECOMMENDATIONS.c.kind == KIND)
+        .where(
+            RECOMMENDATIONS.c.id == prediction_id,
+            RECOMMENDATIONS.c.user_id == user_id,
+            RECOMMENDATIONS.c.kind == KIND,
+        )
         .values(**values, feedback_at=func.now())
         .returning(*RECOMMENDATIONS.columns)
     )
-    if user_id is not None:
-        statement = statement.where(RECOMMENDATIONS.c.user_id == user_id)
     if not adult:
         statement = statement.where(~_is_adult())
     return (await session.execute(statement)).mappings().first()

@@ -13,10 +13,11 @@ from booksync_api_prediction.predictions.candidates import Volume
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Rows, by the ids of volumes and series."""
+    """Rows of one model, by the ids of volumes and series."""
 
     volumes: Mapping[UUID, RowMapping]
     series: Mapping[UUID, RowMapping]
+    adult: frozenset[UUID]  # volumes and series, by the rows of every model
 
     def find_row(self, volume: Volume) -> RowMapping | None:
         """Return the row whose vector stands for a volume: its own, or its series'."""
@@ -36,7 +37,7 @@ class Knowledge:
             number=volume.number if volume.number is not None or own is None else own["number"],
             title=volume.title or next((row["title"] for row in rows if row["title"]), None),
             kinds=volume.kinds or next((tuple(row["kind_names"]) for row in rows if row["kind_names"]), ()),
-            adult=volume.adult or any(row["adult"] for row in rows),
+            adult=volume.adult or not self.adult.isdisjoint([volume.id, *keys]),
         )
 
 
@@ -49,9 +50,11 @@ async def learn(session: AsyncSession, volumes: Iterable[Volume], *, model: str)
     more = {row["series_id"] for row in rows if row["kind"] == "volume" and row["series_id"] is not None} - series
     if more:
         rows += await closeness.find_rows(session, [], sorted(more), model=model)
+    adult = await closeness.find_adult(session, [volume.id for volume in wanted], sorted(series | more))
     return Knowledge(
         volumes={row["item_id"]: row for row in rows if row["kind"] == "volume"},
         series={row["item_id"]: row for row in rows if row["kind"] == "series"},
+        adult=adult,
     )
 
 

@@ -118,9 +118,8 @@ async def list_predictions(
 )
 async def give_feedback(prediction_id: UUID, body: Feedback, user: User, session: Session) -> Past:
     """Note it."""
-    owner = None if user.is_admin else user.user_id
     values = body.model_dump(exclude_none=True)
-    row = await history.give_feedback(session, prediction_id, owner, values, adult=user.certify_adult)
+    row = await history.give_feedback(session, prediction_id, user.user_id, values, adult=user.certify_adult)
     if row is None:
         raise ProblemError(404, "prediction_not_found", "There is no such suggestion of yours.")
     return read_past(row)

@@ -17,7 +17,7 @@ from booksync_api_prediction.recommendations.bodies import (
     Recommendations,
 )
 from booksync_api_prediction.recommendations.recommending import Rated, find_rated, pick
-from booksync_api_prediction.recommendations.sources import Owned, find_seeds, leave_out_adult
+from booksync_api_prediction.recommendations.sources import Owned, find_seeds
 from booksync_api_prediction.recommendations.wording import word
 from booksync_api_prediction.similarity.reasons import give_reasons
 from booksync_api_prediction.similarity.repository import Filter
@@ -56,7 +56,7 @@ async def recommend(
             kinds=query.kinds,
             without_series=sorted(works.union(owned.owned, dismissed)),
         )
-        visible = rows if asking.adult else leave_out_adult(rows)
+        visible = rows if asking.adult else [row for row in rows if row["is_for_everybody"]]
         seeds = find_seeds(visible, [*said, *owned.read])
         rated = await find_rated(session, seeds, wanted)
         passing = [item for item in rated if (item.similarity or 0.0) >= (query.min_similarity or 0.0)]
@@ -92,6 +92,7 @@ def _make_row(item: Rated, query: RecommendationQuery, asking: Asking, threshold
         "item_id": item.row["item_id"],
         "series_id": item.row["series_id"],
         "title": item.row["title"],
+        "adult": item.row["adult"],
         "score": item.score,
         "similarity": item.similarity,
         "reasoning": word(item, asking.language),

@@ -17,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from booksync_api_prediction.embeddings.repository import is_for
 from booksync_api_prediction.lists import any_of
 from booksync_api_prediction.similarity.repository import FACTS, Filter
 from booksync_api_prediction.tables import EMBEDDINGS, KINDS, RECOMMENDATIONS
@@ -25,8 +26,8 @@ KIND = "recommendation"
 
 
 async def find_items(session: AsyncSession, ids: Sequence[UUID], *, model: str) -> Sequence[RowMapping]:
-    """Return what is known of series and volumes."""
-    statement = select(*FACTS).where(
+    """Return what is known of series and volumes, and whether that `is_for_everybody`, or for adults."""
+    statement = select(*FACTS, is_for(adult=False).label("is_for_everybody")).where(
         EMBEDDINGS.c.model == model, EMBEDDINGS.c.kind.in_(KINDS), EMBEDDINGS.c.item_id == any_of(ids)
     )
     return (await session.execute(statement)).mappings().all()
@@ -79,7 +80,7 @@ async def store(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> Map
     # in one order: two requests that store the same wait in a line, not in a circle
     ordered = sorted(rows, key=lambda row: row["item_id"])
     statement = insert(RECOMMENDATIONS).values([{"kind": KIND, **row} for row in ordered])
-    changed = ("series_id", "title", "score", "similarity", "reasoning", "model", "threshold", "request")
+    changed = ("series_id", "title", "adult", "score", "similarity", "reasoning", "model", "threshold", "request")
     statement = statement.on_conflict_do_update(
         index_elements=["user_id", "item_id"],
         index_where=text("kind = 'recommendation'"),

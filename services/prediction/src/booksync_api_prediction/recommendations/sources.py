@@ -30,15 +30,6 @@ def own_collection(collection: Collection) -> Owned:
     return Owned([*(volume.id for volume in volumes), *dict.fromkeys(series)], [*read, *read_series], "mangacollec")
 
 
-def leave_out_adult(rows: Sequence[RowMapping]) -> list[RowMapping]:
-    """Return what is for all.
-
-    :param rows: of volumes, and of their series.
-    """
-    hidden = {row["item_id"] for row in rows if row["adult"]}
-    return [row for row in rows if row["item_id"] not in hidden and row["series_id"] not in hidden]
-
-
 def find_seeds(rows: Sequence[RowMapping], read: Sequence[UUID]) -> list[RowMapping]:
     """Return a row for each series that was read, the latest first; its own, if it has one.
 
