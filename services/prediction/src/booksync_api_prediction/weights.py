@@ -1,9 +1,9 @@
 """The weights of what decides what is ranked before what, in one place.
 
-How a feature gets its value stands with the feature (`predictions/scoring.py`), and what feedback says with the feedback
-(`predictions/outcomes.py`). `bench/ranking.md` has what the weights are worth on a labelled set. Each is a share: a score is the mean of its features, each
-from 0 to 1, weighted by these. What is unknown of a candidate is left out of a similarity; in a prediction it counts as
-NEUTRAL, so that no candidate wins by how much is known about it.
+How a feature gets its value stands with the feature (`predictions/scoring.py`), and what feedback says with the
+feedback (`predictions/outcomes.py`). `bench/ranking.md` has what the weights are worth on a labelled set. Each is a
+share: a score is the mean of its features, each from 0 to 1, weighted by these. What is unknown of a candidate is left
+out of a similarity; in a prediction it counts as NEUTRAL, so that no candidate wins by how much is known about it.
 """
 
 from dataclasses import dataclass
