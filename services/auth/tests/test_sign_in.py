@@ -9,6 +9,7 @@ import pytest
 from passlib.context import CryptContext
 from sqlalchemy.engine import URL
 
+from booksync_api_auth.repositories.rate_limits import FREE_TRIES
 from booksync_auth_testing.household import PASSWORD, V1, Household, live_in, problem
 
 
@@ -127,8 +128,9 @@ async def test_two_who_sign_in_while_the_hash_is_made_stronger_are_both_let_in(e
         await house.add("Ana")
     async with live_in(empty_url, bcrypt_rounds=6) as house:
         body = {"username": "Ana", "password": PASSWORD}
-        answers = await asyncio.gather(*(house.client.post(f"{V1}/auth/login", json=body) for _ in range(6)))
-        assert [answer.status_code for answer in answers] == [200] * 6
+        # no more than may be tried before the first of them is known to be right
+        answers = await asyncio.gather(*(house.client.post(f"{V1}/auth/login", json=body) for _ in range(FREE_TRIES)))
+        assert [answer.status_code for answer in answers] == [200] * FREE_TRIES
         assert str(await house.query("SELECT password_hash FROM auth.users")).startswith("$2b$06$")
 
 
