@@ -251,7 +251,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self, status: int, body: bytes, headers: Sequence[tuple[str, str]] = (), *, drip: float = 0) -> None:
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **dict(headers)}.items():
+        if "Content-Type" not in dict(headers):
+            headers = [("Content-Type", "application/json"), *headers]
+        for name, value in headers:
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

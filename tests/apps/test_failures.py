@@ -3,6 +3,7 @@
 import base64
 import json
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -106,6 +107,44 @@ def test_docker_config_names_another_folder(pusher: Pusher, proxy: Proxy) -> Non
     elsewhere = path.parent.rename(pusher.home / "elsewhere")
     assert pusher(f"{proxy.address}/family").code == 1
     assert pusher(f"{proxy.address}/family", environment={"DOCKER_CONFIG": str(elsewhere)}).code == 0
+
+
+BEARER = 'Bearer realm="http://{address}/token"'
+
+
+@pytest.mark.parametrize(
+    ("challenges", "asked"),
+    [
+        ([BEARER + ',service="a, \\"b\\""', "Negotiate"], 'a, "b"'),
+        ([BEARER + ", service=registry.example", "Negotiate YII/abc=="], "registry.example"),
+        (["Negotiate", "BEARER" + BEARER.removeprefix("Bearer").replace("realm", "Realm") + ",SERVICE = one"], "one"),
+        (["Negotiate, " + BEARER + ',service="one", Basic realm="tests"'], "one"),
+        (['Basic realm="tests"', "Negotiate"], None),
+        (["Negotiate", 'Basic realm="tests"', BEARER + ',service="one"'], None),
+    ],
+)
+def test_of_several_challenges_one_that_is_known_is_met(
+    proxy: Proxy, client: Registry, challenges: list[str], asked: str | None
+) -> None:
+    headers = tuple(("WWW-Authenticate", challenge.format(address=proxy.address)) for challenge in challenges)
+    proxy.faults = [
+        Fault(method="HEAD", path="/blobs/", status=401, headers=headers, times=1),
+        Fault(method="GET", path="^/token", status=200, body=b'{"token": "tests"}'),
+    ]
+    assert not client.has_blob("family/any", f"sha256:{64 * '0'}")
+    tokens = [urlsplit(request.path) for request in proxy.received if request.path.startswith("/token")]
+    assert [parse_qs(url.query)["service"] for url in tokens] == ([[asked]] if asked else [])
+
+
+@pytest.mark.parametrize("challenges", [[], ["Negotiate"], ['Digest realm="tests", nonce="Basic"'], ["Bearer"]])
+def test_where_no_challenge_is_known_nothing_is_sent_again(
+    proxy: Proxy, client: Registry, challenges: list[str]
+) -> None:
+    headers = tuple(("WWW-Authenticate", challenge) for challenge in challenges)
+    proxy.faults = [Fault(method="HEAD", path="/blobs/", status=401, headers=headers)]
+    with pytest.raises(NoAnswerError, match="401"):
+        client.has_blob("family/any", "sha256:0")
+    assert len(proxy.received) == 1
 
 
 def test_a_credential_helper_is_asked(pusher: Pusher, images: TinyImages, proxy: Proxy) -> None:

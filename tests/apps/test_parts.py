@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from booksync_apps.credentials import CredentialsFile, credentials_path
+from booksync_apps.credentials import Credential, CredentialsFile, credentials_path
 from booksync_apps.diagnosis import FAILURES, Circumstances, classify, explain, shorten
 from booksync_apps.errors import AppError, UsageError
 from booksync_apps.layout import load_images
@@ -98,6 +98,16 @@ def test_the_position_in_an_open_file_is_read(tmp_path: Path) -> None:
     assert read_positions(os.getpid(), {path}) == 0
     # the kernel gives no process this number (pid_max is at most 2 to the 22nd)
     assert read_positions(1 << 23, {path}) is None
+
+
+def test_the_position_is_read_behind_a_link_too(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    path = tmp_path / "link/blob"
+    path.write_bytes(bytes(1000))
+    with path.open("rb", buffering=0) as file:
+        file.read(300)
+        assert read_positions(os.getpid(), {path}) == 300
 
 
 class Terminal(io.StringIO):
@@ -192,6 +202,12 @@ def test_credentials_are_not_shown(tmp_path: Path) -> None:
         ('{"credsStore": "pass"}', "to docker-credential-pass"),
         ('{"auths": {"registry.example.org": {"auth": "%%"}}}', "which has an entry for"),
         ('{"auths": null}', "which has no entry for"),
+        ('{"auths": {"registry.example.org": null}}', "which has no entry for"),
+        ('{"auths": ["registry.example.org"]}', "which cannot be read (ValueError)"),
+        ('{"auths": {"registry.example.org": "me"}}', "which cannot be read (ValueError)"),
+        ('{"auths": {"registry.example.org": {"auth": 7}}}', "which cannot be read (ValueError)"),
+        ('{"credHelpers": ["registry.example.org"]}', "which cannot be read (ValueError)"),
+        ('{"credHelpers": {"registry.example.org": 7}}', "which cannot be read (ValueError)"),
     ],
 )
 def test_a_credentials_file_that_does_not_help_is_described(tmp_path: Path, text: str, described: str) -> None:
@@ -200,6 +216,16 @@ def test_a_credentials_file_that_does_not_help_is_described(tmp_path: Path, text
     file = CredentialsFile(path, {"PATH": str(tmp_path)})
     assert described in file.describe(REGISTRY)
     assert not file.load(REGISTRY)
+
+
+@pytest.mark.parametrize(
+    "answer", ['{"Secret": "s"}', '{"Username": "me"}', '{"Username": 7, "Secret": "s"}', "[]", "7", "nothing"]
+)
+def test_a_helper_that_answers_something_else_has_no_credential(tmp_path: Path, answer: str) -> None:
+    write_program(tmp_path / "docker-credential-tests", f"{SHEBANG}echo '{answer}'\n")
+    path = tmp_path / "config.json"
+    path.write_text('{"credsStore": "tests"}')
+    assert CredentialsFile(path, {"PATH": str(tmp_path)}).load(REGISTRY) == Credential()
 
 
 def test_the_credentials_file_is_where_docker_has_it() -> None:

@@ -6,14 +6,18 @@ import io
 import json
 import os
 import pty
+import resource
 import signal
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from booksync_apps import state
 from booksync_apps.container import Words
 from booksync_apps.errors import AppError
 from booksync_apps.image import Image
@@ -187,6 +191,110 @@ def test_a_log_is_followed_into_its_next_file(tmp_path: Path, monkeypatch: pytes
             seen.append(next(lines))
         assert older(path).exists()
     assert [line.split()[2] for line in seen] == ["before", "0", "1", "2", "3"]
+
+
+def test_a_log_that_is_away_for_a_moment_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "stack.log"
+    steps: Iterator[Callable[[], object]] = iter(
+        [
+            lambda: path.replace(older(path)),
+            lambda: path.write_text("auth       | after\n"),
+            path.unlink,
+            lambda: None,
+        ]
+    )
+    path.write_text("auth       | before\n")
+
+    def is_over() -> bool:
+        step = next(steps, None)
+        if step is not None:
+            step()
+        return step is None
+
+    assert [line.split()[2] for line in read_log(path, is_over=is_over)] == ["before", "after"]
+    assert list(read_log(path, is_over=lambda: True)) == ["auth       | before\n"]
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Let this process open no file for the time of the block (RLIMIT_NOFILE, getrlimit(2))."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_where_no_new_file_can_be_begun_the_log_goes_on_in_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "LIMIT", 100)
+    path = tmp_path / "stack.log"
+    with Log(path, stream=None, is_coloured=False) as kept:
+        with no_descriptors():
+            for number in range(8):
+                kept.line("auth", f"line {number} {'x' * 30}")
+        assert (path.read_text().count("line"), older(path).exists()) == (8, False)
+        kept.line("auth", "last of the old one")
+        kept.line("auth", "first of the new one")
+    assert older(path).read_text().endswith("last of the old one\n")
+    assert path.read_text().endswith("first of the new one\n")
+
+
+@pytest.mark.parametrize("is_folder_gone", [False, True])
+def test_a_lock_whose_file_was_removed_keeps_others_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_folder_gone: bool
+) -> None:
+    directory = tmp_path / "state"
+    take = state.take
+
+    def reset_before(file: IO[str]) -> bool:
+        # what `reset` has done, once another one comes to hold what it has held
+        monkeypatch.setattr(state, "take", take)
+        (directory / state.LOCK).unlink()
+        if is_folder_gone:
+            directory.rmdir()
+        return take(file)
+
+    monkeypatch.setattr(state, "take", reset_before)
+    with state.hold(directory, ports={}, way_out=""):
+        holder = state.read_holder(directory)
+        assert holder is not None
+        assert holder.pid == os.getpid()
+        with (
+            pytest.raises(AppError, match=f"is in use by process {os.getpid()}"),
+            state.hold(directory, ports={}, way_out=""),
+        ):
+            pass
+    with state.hold(directory, ports={}, way_out=""):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ports"),
+    [
+        (["--port", "postgres=5433", "up", "--port", "auth=9000"], {"postgres": 5433, "auth": 9000}),
+        (["--port", "postgres=5433", "--port", "auth=9000"], {"postgres": 5433, "auth": 9000}),
+        (["up", "--port", "auth=9000"], {"auth": 9000}),
+        (["--port", "auth=9000", "up", "--port", "auth=9001"], {"auth": 9001}),
+        (["--port", "auth=9000", "up"], {"auth": 9000}),
+        ([], {}),
+    ],
+)
+def test_ports_count_before_and_after_the_command(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], ports: dict[str, int]
+) -> None:
+    seen = []
+
+    def start(*_: object, ports: dict[str, int], **_others: object) -> int:
+        seen.append(ports)
+        return 0
+
+    monkeypatch.setattr(cli, "load_stack", lambda _: {})
+    monkeypatch.setattr(cli, "start", start)
+    assert cli.run(arguments, environment={"HOME": "/home/lea", "BOOKSYNC_BUBBLEWRAP": "bwrap"}) == 0
+    assert seen == [ports]
 
 
 class Gone(io.StringIO):

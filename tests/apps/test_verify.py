@@ -251,6 +251,25 @@ def test_a_machine_that_fails_is_an_error(
     assert captured.err.startswith("verify: [Errno 2] No such file or directory")
 
 
+@pytest.mark.parametrize("error", [KeyError("Username"), MemoryError(), RuntimeError("\x1b[2K")])
+def test_a_mistake_of_its_own_says_nothing_about_the_image(
+    program: Program,
+    registry: DockerRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    def fail(*_: object, **_others: object) -> None:
+        raise error
+
+    monkeypatch.setattr(verify, "connect", fail)
+    assert program(f"{registry.address}/family/{AUTH}") == UNDECIDED
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"verify: {type(error).__name__}")
+    assert captured.err.removesuffix("\n").isprintable()
+
+
 def test_a_platform_that_is_missing_is_named(
     run: Verify, pusher: Pusher, registry: DockerRegistry, images: TinyImages
 ) -> None:

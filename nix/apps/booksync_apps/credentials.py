@@ -24,6 +24,9 @@ HELPER_TIMEOUT_S = 30
 #: Docker Hub's login stands under an address of old (oras-go, credentials.ServerAddressFromRegistry).
 KEYS = dict.fromkeys(("docker.io", "registry-1.docker.io"), "https://index.docker.io/v1/")
 
+#: What an entry of `auths` may have; `auth` is USER:PASSWORD in base64, and goes before the two.
+ENTRY = ("username", "password", "auth", "identitytoken")
+
 
 @dataclass(frozen=True)
 class Credential:
@@ -57,17 +60,18 @@ class CredentialsFile:
 
     def describe(self, registry: str) -> str:
         """Say whether the file has anything for a registry; never what it has."""
+        key = KEYS.get(registry, registry)
         try:
             config = self._load()
+            if config is None:
+                return f"{self.path}, which does not exist"
+            helper = _helper_of(config, key)
+            entry = None if helper else _entry_of(config, key)
         except (OSError, ValueError) as error:
             return f"{self.path}, which cannot be read ({type(error).__name__})"
-        if config is None:
-            return f"{self.path}, which does not exist"
-        key = KEYS.get(registry, registry)
-        if helper := _helper_of(config, key):
+        if helper:
             return f"{self.path}, which leaves {registry} to docker-credential-{helper}"
-        known = _entry_of(config, key) is not None
-        return f"{self.path}, which has {'an' if known else 'no'} entry for {registry}"
+        return f"{self.path}, which has {'no' if entry is None else 'an'} entry for {registry}"
 
     def load(self, registry: str) -> Credential:
         """Return the credential for a registry, an empty one if there is none or it cannot be read."""
@@ -76,7 +80,8 @@ class CredentialsFile:
             config = self._load() or {}
             if helper := _helper_of(config, key):
                 return _ask_helper(helper, key, self.environment)
-            return _parse_entry(_entry_of(config, key) or {})
+            entry = _entry_of(config, key)
+            return Credential() if entry is None else _parse_entry(entry)
         except (OSError, ValueError, subprocess.SubprocessError):
             return Credential()
 
@@ -85,9 +90,17 @@ class CredentialsFile:
             config = json.loads(self.path.read_text())
         except FileNotFoundError:
             return None
-        if not isinstance(config, dict):
-            raise ValueError("expected a JSON object")
-        return config
+        return _checked("the file", config, dict)
+
+
+def _checked[T](name: str, value: object, kind: type[T]) -> T:
+    """Return a part of the file, or of a helper's answer.
+
+    :raises ValueError: it is of another kind
+    """
+    if not isinstance(value, kind):
+        raise ValueError(f"{name}: expected a {kind.__name__}, got a {type(value).__name__}")
+    return value
 
 
 def _host_of(key: str) -> str:
@@ -95,26 +108,28 @@ def _host_of(key: str) -> str:
     return urlsplit(key if "://" in key else f"//{key}").netloc
 
 
-def _entry_of(config: Mapping[str, Any], registry: str) -> dict[str, Any] | None:
-    auths = config.get("auths") or {}
+def _entry_of(config: Mapping[str, Any], registry: str) -> dict[str, str] | None:
+    auths = _checked("auths", config.get("auths") or {}, dict)
     key = registry if registry in auths else next((key for key in sorted(auths) if _host_of(key) == registry), None)
-    entry = auths.get(key)
-    return entry if isinstance(entry, dict) else None
+    if auths.get(key) is None:
+        return None
+    entry = _checked("auths", auths[key], dict)
+    return {name: _checked(name, entry.get(name) or "", str) for name in ENTRY}
 
 
 def _helper_of(config: Mapping[str, Any], registry: str) -> str:
-    helpers = config.get("credHelpers") or {}
-    return str(helpers.get(registry) or config.get("credsStore") or "")
+    helpers = _checked("credHelpers", config.get("credHelpers") or {}, dict)
+    return _checked("a helper", helpers.get(registry) or config.get("credsStore") or "", str)
 
 
-def _parse_entry(entry: Mapping[str, Any]) -> Credential:
-    user, password = str(entry.get("username", "")), str(entry.get("password", ""))
-    if encoded := entry.get("auth"):
+def _parse_entry(entry: Mapping[str, str]) -> Credential:
+    user, password = entry["username"], entry["password"]
+    if encoded := entry["auth"]:
         try:
             user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except binascii.Error as error:
             raise ValueError("auth is not base64") from error
-    return Credential(user=user, password=password, identity_token=str(entry.get("identitytoken", "")))
+    return Credential(user=user, password=password, identity_token=entry["identitytoken"])
 
 
 def _ask_helper(helper: str, registry: str, environment: Mapping[str, str]) -> Credential:
@@ -128,7 +143,6 @@ def _ask_helper(helper: str, registry: str, environment: Mapping[str, str]) -> C
         check=True,
         timeout=HELPER_TIMEOUT_S,
     )
-    found = json.loads(answer.stdout)
-    if found["Username"] == USER_OF_TOKEN:
-        return Credential(identity_token=found["Secret"])
-    return Credential(user=found["Username"], password=found["Secret"])
+    found = _checked("the answer", json.loads(answer.stdout), dict)
+    user, secret = (_checked(name, found.get(name), str) for name in ("Username", "Secret"))
+    return Credential(identity_token=secret) if user == USER_OF_TOKEN else Credential(user=user, password=secret)

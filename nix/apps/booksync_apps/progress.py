@@ -36,13 +36,15 @@ def format_count(count: int, noun: str) -> str:
 def read_positions(pid: int, paths: Collection[Path]) -> int | None:
     """Return how many bytes of the files a process that has them open has read, None where /proc does not say."""
     total = 0
+    # as /proc has them
+    resolved = {path.resolve() for path in paths}
     try:
         descriptors = list(Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return None
     for descriptor in descriptors:
         try:
-            if descriptor.readlink() in paths:
+            if descriptor.readlink() in resolved:
                 first = Path(f"/proc/{pid}/fdinfo/{descriptor.name}").read_text().partition("\n")[0]
                 total += int(first.removeprefix("pos:"))
         except OSError:  # closed meanwhile

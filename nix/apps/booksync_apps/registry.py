@@ -9,7 +9,6 @@ declines, oras sends the bytes.
 import contextlib
 import http.client
 import json
-import re
 import time
 import urllib.error
 import urllib.parse
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from booksync_apps import transport
+from booksync_apps.challenge import choose_challenge
 from booksync_apps.credentials import Credential
 from booksync_apps.diagnosis import PLAIN, TRUST
 from booksync_apps.errors import AppError
@@ -54,7 +54,10 @@ class _Proxies(urllib.request.ProxyHandler):
 
 @dataclass(frozen=True)
 class Answer:
-    """Status and headers, and the body where it is small."""
+    """Status and headers, and the body where it is small.
+
+    :param headers: name in small letters -> value; of several the last, and all challenges, joined
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -181,24 +184,24 @@ class Registry:
             raise NoAnswerError(f"status code {answer.status}")
         return answer
 
-    def _authorize(self, challenge: str, scopes: tuple[str, ...]) -> str:
-        """Return the Authorization header that a challenge asks for, empty where we have none.
+    def _authorize(self, header: str, scopes: tuple[str, ...]) -> str:
+        """Return the Authorization header that the first known of the challenges asks for, empty where we have none.
 
         Bearer tokens: distribution's token authentication specification and its OAuth 2 variant.
         """
-        scheme, _, rest = challenge.partition(" ")
-        if scheme.lower() == "basic":
+        challenge = choose_challenge(header, ("basic", "bearer"))
+        if challenge.scheme == "basic":
             return self.credential.basic() if self.credential.user else ""
-        parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-        realm = parameters.get("realm", "")
-        if scheme.lower() != "bearer" or not realm.startswith(("https://",) if self.transport == "tls" else "http"):
+        # empty where there is no challenge
+        realm, service = (challenge.parameters.get(name, "") for name in ("realm", "service"))
+        if not realm.startswith("https://" if self.transport == "tls" else ("https://", "http://")):
             return ""
         headers: dict[str, str] = {}
         if self.credential.identity_token:
             form = {
                 "grant_type": "refresh_token",
                 "refresh_token": self.credential.identity_token,
-                "service": parameters.get("service", ""),
+                "service": service,
                 "client_id": USER_AGENT,
                 "scope": " ".join(scopes),
             }
@@ -206,7 +209,7 @@ class Registry:
         else:
             if self.credential.user:
                 headers["Authorization"] = self.credential.basic()
-            query = [("service", parameters.get("service", "")), *(("scope", scope) for scope in scopes)]
+            query = [("service", service), *(("scope", scope) for scope in scopes)]
             separator = "&" if "?" in realm else "?"
             answer = self._send("GET", f"{realm}{separator}{urllib.parse.urlencode(query)}", headers=headers)
         if answer.status != http.client.OK:
@@ -229,6 +232,7 @@ class Registry:
                 response = error
             with response:
                 lower = {name.lower(): value for name, value in response.headers.items()}
+                lower["www-authenticate"] = ", ".join(response.headers.get_all("www-authenticate", []))
                 return Answer(status=response.status, headers=lower, body=_read_body(response))
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise describe_failure(error) from error

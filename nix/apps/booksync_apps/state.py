@@ -57,20 +57,25 @@ def hold(directory: Path, *, ports: Mapping[str, int], way_out: str) -> Iterator
     :param way_out: what to do when another one does
     :raises AppError: it is in use, or cannot be written to
     """
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise cannot_write(directory, error) from error
-    with os.fdopen(descriptor, "r+") as file:
-        if not take(file):
-            holder = read_holder(directory)
-            who = f" by process {holder.pid}" if holder else ""
-            raise AppError(f"{directory} is in use{who}", way_out=way_out)
-        file.truncate()
-        json.dump(asdict(Holder(os.getpid(), dict(ports))), file)
-        file.flush()
-        yield
+    is_held = False
+    while not is_held:
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise cannot_write(directory, error) from error
+        with os.fdopen(descriptor, "r+") as file:
+            if not take(file):
+                holder = read_holder(directory)
+                who = f" by process {holder.pid}" if holder else ""
+                raise AppError(f"{directory} is in use{who}", way_out=way_out)
+            # one that its last holder has removed keeps nobody out
+            is_held = is_at(directory / LOCK, file)
+            if is_held:
+                file.truncate()
+                json.dump(asdict(Holder(os.getpid(), dict(ports))), file)
+                file.flush()
+                yield
 
 
 def take(file: IO[str]) -> bool:
@@ -83,6 +88,14 @@ def take(file: IO[str]) -> bool:
         else:
             return True
     return False
+
+
+def is_at(path: Path, file: IO[str]) -> bool:
+    """Tell whether an open file is the one that a path leads to."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def check_ours(directory: Path) -> None:

@@ -5,9 +5,17 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal, NoReturn, Self
 
-CHUNK = 1 << 20  # bytes
+from booksync_apps.progress import format_bytes
+
+#: Bytes; of a compressed layer they may become a thousand times as many, at once.
+CHUNK = 1 << 13
+#: What gzip begins with (RFC 1952, 2.3.1). Other compression has no such bound, and layers do not have it.
+GZIP = b"\x1f\x8b"
+#: Bytes of a header about the next member, which tarfile reads whole, and of all headers of a layer: six times ours.
+HEADER_LIMIT = 1 << 20
+HEADERS_LIMIT = 32 << 20
 
 KINDS = {
     tarfile.REGTYPE: "file",
@@ -22,6 +30,16 @@ KINDS = {
 
 #: Of a pax header (pax(1)): what the other fields have already, and how it is written itself.
 SAID_OTHERWISE = {*tarfile.PAX_FIELDS, "hdrcharset"}
+
+
+#: Types of headers whose content is more about the next member (tar(5)).
+LONG_HEADERS = {
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+}
 
 
 class UnreadableLayerError(Exception):
@@ -61,19 +79,52 @@ WORDS: dict[str, Callable[[Entry], object]] = {
 }
 
 
+def _bounded_headers() -> type[tarfile.TarInfo]:
+    """Return the kind of one layer's members, which refuses headers that are too long, alone or together."""
+    total = shared = 0
+
+    class Member(tarfile.TarInfo):
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+            nonlocal total, shared
+            header = super().frombuf(buf, encoding, errors)
+            length = header.size if header.type in LONG_HEADERS else 0
+            if length > HEADER_LIMIT:
+                raise UnreadableLayerError(f"a header of {format_bytes(length)}")
+            total += tarfile.BLOCKSIZE + length + shared
+            # each member that comes has all of it
+            shared += length if header.type == tarfile.XGLTYPE else 0
+            if total > HEADERS_LIMIT:
+                raise UnreadableLayerError(f"headers of more than {format_bytes(HEADERS_LIMIT)}")
+            return header
+
+        def _refuse(self, *_: object) -> NoReturn:
+            raise UnreadableLayerError("a file with holes, which layers should not have")
+
+        # their maps have any length (tarfile: "can be overridden in a subclass"; image specification, layer.md)
+        _proc_sparse = _proc_gnusparse_10 = _refuse
+
+    return Member
+
+
 def read_layer(blob: Path) -> dict[str, Entry]:
     """Return path -> entry of a layer compressed with gzip, or not at all.
 
     :raises UnreadableLayerError: it is something else
     """
+    entries = {}
     try:
-        with tarfile.open(blob, mode="r|*", bufsize=CHUNK) as archive:
-            return {
-                member.name.strip("/"): _entry(member, archive.extractfile(member) if member.isreg() else None)
-                for member in archive
-            }
+        with blob.open("rb") as file:
+            mode: Literal["r|gz", "r|"] = "r|gz" if file.read(len(GZIP)) == GZIP else "r|"
+        with tarfile.open(blob, mode=mode, bufsize=CHUNK, tarinfo=_bounded_headers()) as archive:
+            for member in archive:
+                content = archive.extractfile(member) if member.isreg() else None
+                entries[member.name.strip("/")] = _entry(member, content)
+                # tarfile keeps all that it has read, which is not needed again
+                archive.members.clear()  # type: ignore[attr-defined]  # typeshed leaves it out
     except (tarfile.TarError, OSError, EOFError) as error:
         raise UnreadableLayerError(str(error) or type(error).__name__) from error
+    return entries
 
 
 def find_difference(here: Path, there: Path) -> str | None:

@@ -188,5 +188,7 @@ def main(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
             raise UndecidedError(error.what, way_out=error.way_out) from error
         except OSError as error:  # of this machine: it says nothing about the image
             raise UndecidedError(str(error)) from error
+        except Exception as error:  # Python's own exit code for it is that of "not equal"
+            raise UndecidedError(f"{type(error).__name__}: {error}") from error
 
     return run_to_end("verify", run, interrupted="\nverify: interrupted")

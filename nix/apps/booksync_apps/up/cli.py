@@ -41,8 +41,8 @@ def create_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_directory(parser, default=None)
-    parser.set_defaults(command="up", port=[], detach=False)
-    add_up_options(parser)
+    parser.set_defaults(command="up", ports=[], own_ports=[], detach=False)
+    add_up_options(parser, ports="ports")
     commands = parser.add_subparsers(title="commands (default: up)", metavar="")
     for name, summary in (
         ("up", "start everything"),
@@ -56,7 +56,8 @@ def create_parser() -> argparse.ArgumentParser:
         # what was said before the command's name stands
         add_directory(command, default=argparse.SUPPRESS)
         if name == "up":
-            add_up_options(command)
+            # a command's values replace those before it under the same name
+            add_up_options(command, ports="own_ports")
         elif name == "logs":
             command.add_argument("-f", "--follow", action="store_true", help="go on until ^C, or until the stack ends")
             command.add_argument(
@@ -74,10 +75,14 @@ def add_directory(parser: argparse.ArgumentParser, *, default: object) -> None:
     )
 
 
-def add_up_options(parser: argparse.ArgumentParser) -> None:
-    """Let a parser know what a start can be told."""
+def add_up_options(parser: argparse.ArgumentParser, *, ports: str) -> None:
+    """Let a parser know what a start can be told.
+
+    :param ports: name of the list that it keeps them in
+    """
     parser.add_argument(
         "--port",
+        dest=ports,
         action="append",
         type=parse_port,
         default=argparse.SUPPRESS,
@@ -135,7 +140,7 @@ def run(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
         case "reset":
             return reset(folder, is_sure=options.yes)
     images = load_stack(environment)
-    ports = {name: default_port(image) for name, image in images.items()} | dict(options.port)
+    ports = {name: default_port(image) for name, image in images.items()} | dict(options.ports + options.own_ports)
     bubblewrap = environment["BOOKSYNC_BUBBLEWRAP"].split()
     return start(folder, images, ports=ports, bubblewrap=bubblewrap, detach=options.detach, environment=environment)
 

@@ -65,8 +65,14 @@ class Log:
         self._file.write(line.encode())
         if self._file.tell() > LIMIT:
             self._path.replace(older(self._path))
+            try:
+                fresh = self._path.open("ab", buffering=0)
+            except OSError:
+                # it goes on in this one, until one can be begun
+                older(self._path).replace(self._path)
+                raise
             self._file.close()
-            self._file = self._path.open("ab", buffering=0)
+            self._file = fresh
 
     def say(self, text: str) -> None:
         """Keep and show a line of our own."""
@@ -132,17 +138,32 @@ def read_log(path: Path, *, is_over: Callable[[], bool]) -> Iterator[str]:
     if older(path).exists():
         with older(path).open(errors="replace") as file:
             yield from read_lines(file)
-    ended = False
+    ended = is_away = False
     while not ended:
-        with path.open(errors="replace") as file:
-            replaced = False
+        try:
+            file = path.open(errors="replace")
+        except FileNotFoundError:
+            # one file was just ended, and the next is about to be begun; or there is none any more
+            ended, is_away = is_away and is_over(), True
+            time.sleep(POLL_S)
+            continue
+        with file:
+            replaced = is_away = False
             while not ended and not replaced:
                 # looked at first: what was said until then is still read
                 ended = is_over()
-                replaced = not ended and not os.path.samestat(os.fstat(file.fileno()), path.stat())
+                replaced = not ended and is_replaced(file, path)
                 yield from read_lines(file)
                 if not ended and not replaced:
                     time.sleep(POLL_S)
+
+
+def is_replaced(file: IO[str], path: Path) -> bool:
+    """Tell whether another file is at the path by now; none at all may be there between two."""
+    try:
+        return not os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def read_lines(file: IO[str]) -> Iterator[str]:
