@@ -203,14 +203,14 @@ async def test_option_that_is_misspelt_is_no_option(api: Api) -> None:
     assert (await api.get(f"{VOLUMES}/stats"))["volumes"] == 0
 
 
-IMPATIENT = replace(SERVICE, server_settings={"idle_in_transaction_session_timeout": "200ms"})
+IMPATIENT = replace(SERVICE, server_settings={"idle_in_transaction_session_timeout": "1s"})
 
 
 async def pause_in_the_middle() -> AsyncIterator[bytes]:
     """Yield a file, and for longer than the impatient service waits nothing of it."""
     yield b"volume_id,nb_pages\n"
     yield f"{ONE},1\n".encode() * MAX_ITEMS  # which begins to write
-    await asyncio.sleep(1)
+    await asyncio.sleep(2)
     yield f"{TWO},2\n".encode()
 
 
