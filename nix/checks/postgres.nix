@@ -33,36 +33,39 @@ let
     ];
   };
 
-  # what `services` alone stands on: a change of a service runs none of the others again
-  migrating =
-    let
-      paths = map (name: "services/${name}/src") [
-        "common"
-        "auth"
-        "data"
-        "prediction"
-      ];
-    in
-    {
-      groups = [
-        "auth"
-        "data"
-      ];
-      # all that the Prediction API's migrations need
-      wheels = [
-        "numpy"
-        "pgvector"
-      ];
-      pythonPath = paths;
-      sources = listToAttrs (
-        map (path: {
-          name = path;
-          value = ../.. + "/${path}";
-        }) paths
-      );
-      # greenlet, with which the migrations run, is C++
-      env.BOOKSYNC_LIBSTDCXX = builders.libstdcxx;
-    };
+  # what one subject alone stands on: a change of a service runs none of the others again
+  extras = {
+    storm.wheels = [ "asyncpg" ];
+    services =
+      let
+        paths = map (name: "services/${name}/src") [
+          "common"
+          "auth"
+          "data"
+          "prediction"
+        ];
+      in
+      {
+        groups = [
+          "auth"
+          "data"
+        ];
+        # all that the Prediction API's migrations need
+        wheels = [
+          "numpy"
+          "pgvector"
+        ];
+        pythonPath = paths;
+        sources = listToAttrs (
+          map (path: {
+            name = path;
+            value = ../.. + "/${path}";
+          }) paths
+        );
+        # greenlet, with which the migrations run, is C++
+        env.BOOKSYNC_LIBSTDCXX = builders.libstdcxx;
+      };
+  };
 
   # how often the server is killed in the middle of writes; emulation is some twenty times slower
   shortRounds = {
@@ -91,7 +94,7 @@ let
       rounds,
     }:
     let
-      extra = if subject == "services" then migrating else { };
+      extra = extras.${subject} or { };
     in
     {
       inherit name;
