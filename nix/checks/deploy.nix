@@ -8,13 +8,6 @@
 let
   inherit (builtins) mapAttrs toJSON;
 
-  services = [
-    "common"
-    "auth"
-    "data"
-    "prediction"
-  ];
-
   tree =
     group:
     import ./toolTree.nix { inherit locks builders; } {
@@ -50,28 +43,8 @@ let
       // sources;
     };
 
-  serviceSources = builtins.listToAttrs (
-    map (name: {
-      name = "services/${name}/src";
-      value = ../../services + "/${name}/src";
-    }) services
-  );
   # the services themselves, for what they can be told and where they answer
-  withServices = {
-    groups = [
-      "test"
-      "auth"
-      "data"
-    ];
-    wheels = [
-      "numpy"
-      "pgvector"
-    ];
-    pythonPath = map (name: "services/${name}/src") services;
-    sources = serviceSources;
-    # greenlet and numpy are C++
-    env.BOOKSYNC_LIBSTDCXX = builders.libstdcxx;
-  };
+  withServices = import ./withServices.nix { inherit builders; };
 
   compose = "usr/libexec/docker/cli-plugins/docker-compose";
   sandboxEnv = {
@@ -85,7 +58,7 @@ mapAttrs mkCheck {
       "test_compose.py"
       "test_variables.py"
     ];
-    sources = serviceSources // {
+    sources = withServices.sources // {
       "compose.yaml" = ../../compose.yaml;
     };
     env = withServices.env // {

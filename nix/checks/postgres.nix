@@ -36,35 +36,8 @@ let
   # what one subject alone stands on: a change of a service runs none of the others again
   extras = {
     storm.wheels = [ "asyncpg" ];
-    services =
-      let
-        paths = map (name: "services/${name}/src") [
-          "common"
-          "auth"
-          "data"
-          "prediction"
-        ];
-      in
-      {
-        groups = [
-          "auth"
-          "data"
-        ];
-        # all that the Prediction API's migrations need
-        wheels = [
-          "numpy"
-          "pgvector"
-        ];
-        pythonPath = paths;
-        sources = listToAttrs (
-          map (path: {
-            name = path;
-            value = ../.. + "/${path}";
-          }) paths
-        );
-        # greenlet, with which the migrations run, is C++
-        env.BOOKSYNC_LIBSTDCXX = builders.libstdcxx;
-      };
+    # whose migrations run
+    services = import ./withServices.nix { inherit builders; };
   };
 
   # how often the server is killed in the middle of writes; emulation is some twenty times slower
@@ -101,7 +74,7 @@ let
       value = builders.mkPytest {
         inherit name;
         tests = map (file: "tests/postgres/test_${file}.py") subjects.${subject};
-        groups = [ "test" ] ++ extra.groups or [ ];
+        groups = extra.groups or [ "test" ];
         wheels = extra.wheels or [ ];
         pythonPath = extra.pythonPath or [ ];
         sources = {

@@ -57,25 +57,32 @@ def hold(directory: Path, *, ports: Mapping[str, int], way_out: str) -> Iterator
     :param way_out: what to do when another one does
     :raises AppError: it is in use, or cannot be written to
     """
-    is_held = False
-    while not is_held:
+    with take_lock(directory, way_out=way_out) as file:
+        file.truncate()
+        json.dump(asdict(Holder(os.getpid(), dict(ports))), file)
+        file.flush()
+        yield
+
+
+def take_lock(directory: Path, *, way_out: str) -> IO[str]:
+    """Make the folder, unless it is there, and return its lock, which is held until it is closed.
+
+    :raises AppError: another one has it, or it cannot be written to
+    """
+    while True:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            file = os.fdopen(os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600), "r+")
         except OSError as error:
             raise cannot_write(directory, error) from error
-        with os.fdopen(descriptor, "r+") as file:
-            if not take(file):
-                holder = read_holder(directory)
-                who = f" by process {holder.pid}" if holder else ""
-                raise AppError(f"{directory} is in use{who}", way_out=way_out)
-            # one that its last holder has removed keeps nobody out
-            is_held = is_at(directory / LOCK, file)
-            if is_held:
-                file.truncate()
-                json.dump(asdict(Holder(os.getpid(), dict(ports))), file)
-                file.flush()
-                yield
+        if not take(file):
+            file.close()
+            holder = read_holder(directory)
+            who = f" by process {holder.pid}" if holder else ""
+            raise AppError(f"{directory} is in use{who}", way_out=way_out)
+        if is_at(directory / LOCK, file):
+            return file
+        file.close()  # its last holder has removed it: it keeps nobody out
 
 
 def take(file: IO[str]) -> bool:

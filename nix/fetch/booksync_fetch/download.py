@@ -105,8 +105,9 @@ def append_rest(address: str, partial: Path, progress: Progress, *, size: int) -
                     progress.ensure_wanted()
                     if 0 < size < start + came:
                         break  # other bytes than locked, as their hash will tell
-            if came < (size - start if expected is None else expected) and not 0 < size < start + came:
-                raise ConnectionError(f"the connection ended after {came} of {expected or size - start} bytes")
+                else:
+                    if came < (size - start if expected is None else expected):
+                        raise ConnectionError(f"the connection ended after {came} of {expected or size - start} bytes")
             target.replace(partial)
         except (OSError, http.client.HTTPException):
             progress.add_bytes(-came - start)
