@@ -61,7 +61,14 @@ def test_the_command_names_the_user_that_was_asked_for(sandbox: Sandbox, foreign
     assert "sudo chown -R 12345:54321 FOLDER" in result.output
 
 
-def test_root_gives_the_folders_away_and_drops_itself(sandbox: Sandbox, data: Path, scratch: Path) -> None:
+@pytest.mark.parametrize(
+    "waldir",
+    [{"POSTGRES_INITDB_WALDIR": "/tmp/wal"}, {"POSTGRES_INITDB_WALDIR_FILE": "/tmp/secrets/waldir"}],
+    ids=["variable", "file"],
+)
+def test_root_gives_the_folders_away_and_drops_itself(
+    sandbox: Sandbox, data: Path, scratch: Path, waldir: dict[str, str]
+) -> None:
     """One user is all that a build's namespace has, so what root calls is recorded instead of done."""
     (data / "of root").touch()
     bin_directory = scratch / "bin"
@@ -69,10 +76,15 @@ def test_root_gives_the_folders_away_and_drops_itself(sandbox: Sandbox, data: Pa
     for name in ("chown", "su"):
         write_program(bin_directory / name, f'#!/bin/bash\necho "{name}:$(printf " <%s>" "$@")"\n')
     root = replace(sandbox, user=(0, 0), environment={"PATH": f"/tmp/bin:{sandbox.image.environment['PATH']}"})
+    (scratch / "waldir").write_text("/tmp/wal\n")
     result = root.run(
         *("postgres", "-c", "work_mem=5 MB"),
-        environment={"POSTGRES_PASSWORD": "password", "POSTGRES_INITDB_WALDIR": "/tmp/wal"},
-        binds=[Bind(bin_directory, "/tmp/bin"), Bind(data, DATA_DIRECTORY, "write")],
+        environment={"POSTGRES_PASSWORD": "password", **waldir},
+        binds=[
+            Bind(bin_directory, "/tmp/bin"),
+            Bind(data, DATA_DIRECTORY, "write"),
+            Bind(scratch / "waldir", "/tmp/secrets/waldir"),
+        ],
     )
     assert result.output.splitlines() == [
         *(f"chown: <-R> <postgres:postgres> <{folder}>" for folder in (DATA_DIRECTORY, SOCKET_DIRECTORY, "/tmp/wal")),

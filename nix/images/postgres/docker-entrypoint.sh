@@ -199,6 +199,8 @@ initialise() {
 # as root: what PostgreSQL writes to becomes the user postgres's, who goes on
 become_postgres() {
     local folder
+    # its file may be for root alone
+    read_setting POSTGRES_INITDB_WALDIR
     for folder in "$PGDATA" /run/postgresql ${POSTGRES_INITDB_WALDIR:+"$POSTGRES_INITDB_WALDIR"}; do
         mkdir -p "$folder"
         [[ -z $(find "$folder" ! -user postgres) ]] || chown -R postgres:postgres "$folder"

@@ -47,6 +47,12 @@ async def test_bad_answer(linked: Household, site: Mangacollec, mood: Mood) -> N
     await check_mood(linked, site, mood, UNAVAILABLE)
 
 
+@pytest.mark.parametrize("mood", ["garbage", "huge", "errors", "empty"])
+async def test_answer_that_came_but_is_of_no_use_is_called_so(linked: Household, site: Mangacollec, mood: Mood) -> None:
+    site.mood = mood
+    assert (await log_in(linked)).json()["detail"] == "Mangacollec gave no answer that can be used."
+
+
 @pytest.mark.usefixtures("impatience")
 @pytest.mark.parametrize("mood", ["slow", "drip"])
 async def test_late_answer(linked: Household, site: Mangacollec, mood: Mood) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy.engine import URL
 
-from booksync_api_auth.passwords import MAX_THREADS, NICENESS, QUEUE_PER_THREAD
+from booksync_api_auth.passwords import MAX_THREADS, NICENESS, QUEUE_PER_THREAD, RETRY_SECONDS, Passwords
 from booksync_auth_testing.household import PASSWORD, V1, Household, live_in, problem
 from booksync_service_testing.serving import PATIENCE, wait_for
 
@@ -57,6 +57,22 @@ async def test_storm_is_turned_away_in_part(empty_url: URL, monkeypatch: pytest.
     assert all(name.startswith("bcrypt") for name in threads)
     assert own < NICENESS, "nicer than bcrypt's threads would be, so this cannot be seen here"
     assert niceness == {NICENESS}  # the event loop goes first
+
+
+async def test_who_finds_no_place_is_not_read(house: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.add("Ana")
+    passwords = house.serving.app.state.parts[Passwords.name]
+    monkeypatch.setattr(passwords, "_places", 0)
+    for path in ("login", "token"):
+        answer = await house.client.post(f"{V1}/auth/{path}", content=b"neither JSON nor a form")
+        assert problem(answer) == (429, "rate_limited")
+        assert answer.headers["retry-after"] == str(RETRY_SECONDS)
+    assert 'route="/api/v1/auth/login",status="429"' in (await house.client.get("/metrics")).text
+    # whoever is in already notices nothing
+    monkeypatch.undo()
+    member = await house.log_in("Ana")
+    monkeypatch.setattr(passwords, "_places", 0)
+    assert (await house.client.get(f"{V1}/users/me", headers=member.headers)).status_code == 200
 
 
 async def test_places_are_given_back(house: Household) -> None:

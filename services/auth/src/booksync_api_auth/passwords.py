@@ -134,15 +134,22 @@ class Passwords(Part):
         """End the threads."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    @contextmanager
-    def admit(self) -> Iterator[Hashing]:
-        """Take a place in the queue for the block.
+    def require_place(self) -> None:
+        """Make sure that the queue has a place.
 
         :raises ProblemError: 429, when there is none.
         """
         if self._places == 0:
             detail = "Too many people sign in at the moment; try again in a few seconds."
             raise ProblemError(429, "rate_limited", detail, headers={"Retry-After": str(RETRY_SECONDS)})
+
+    @contextmanager
+    def admit(self) -> Iterator[Hashing]:
+        """Take a place in the queue for the block.
+
+        :raises ProblemError: 429, when there is none.
+        """
+        self.require_place()
         self._places -= 1
         try:
             yield self._hashing

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, FastAPI
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from booksync_common import documentation, health, metrics, problem_schema, problems
 from booksync_common.body_limit import BodyLimitMiddleware
@@ -17,7 +17,7 @@ from booksync_common.service import Service
 from booksync_common.settings import ServiceSettings
 from booksync_common.startup import Startup, end_process, freeze_memory
 
-_OPTIONS = inspect.signature(FastAPI.add_api_route).parameters.keys()
+_OPTIONS = inspect.signature(APIRouter.add_api_route).parameters.keys()
 
 #: The root of what has a version.
 VERSIONED = "/api/v1"
@@ -125,4 +125,7 @@ def create_app[S: ServiceSettings](
 def add_routes(app: FastAPI, router: APIRouter) -> None:
     """Add a router's routes one by one, as FastAPI matches a request twice with each of an included router."""
     for route in iter_route_contexts(router.routes):
-        app.add_api_route(**{name: getattr(route, name) for name in _OPTIONS if hasattr(route, name)})
+        original = route.original_route
+        assert isinstance(original, APIRoute)  # noqa: S101 - what routers make
+        options = {name: getattr(route, name) for name in _OPTIONS if hasattr(route, name)}
+        app.router.add_api_route(**options, route_class_override=type(original))

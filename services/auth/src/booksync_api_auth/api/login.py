@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from booksync_api_auth.api import ROOT
+from booksync_api_auth.api.admission import AdmissionRoute
 from booksync_api_auth.api.errors import FORM, LIMIT, TOKEN, VALIDATION
 from booksync_api_auth.api.fields import DeviceName, EnteredPassword, Text
 from booksync_api_auth.api.forms import Form, document_form, parse_form
@@ -19,6 +20,7 @@ from booksync_common.database import Session
 from booksync_common.problem_schema import describe_errors
 
 router = APIRouter(prefix=f"{ROOT}/auth", tags=["sign-in"])
+entrance = APIRouter(route_class=AdmissionRoute)
 
 
 class LoginBody(BaseModel):
@@ -61,7 +63,7 @@ class RefreshBody(BaseModel):
     refresh_token: SecretStr = Field(max_length=4096)
 
 
-@router.post(
+@entrance.post(
     "/login",
     summary="Sign in",
     responses=describe_errors({**VALIDATION, **LIMIT, 401: "invalid_credentials", 403: "account_disabled"}),
@@ -77,7 +79,7 @@ async def log_in(body: LoginBody, sign_in: SignInOf, origin: OriginOf) -> TokenA
     return TokenAnswer.build(issued)
 
 
-@router.post(
+@entrance.post(
     "/token",
     summary="Sign in by an OAuth 2.0 form",
     responses=describe_errors({**FORM, **LIMIT, 401: "invalid_credentials", 403: "account_disabled"}),
@@ -90,6 +92,9 @@ async def log_in_by_form(form: Form, sign_in: SignInOf, origin: OriginOf) -> Tok
         name=body.username, password=body.password.get_secret_value(), device_name=None, origin=origin
     )
     return TokenAnswer.build(issued)
+
+
+router.include_router(entrance)
 
 
 @router.post(

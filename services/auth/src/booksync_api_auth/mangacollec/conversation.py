@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from booksync_api_auth.mangacollec import problems
 from booksync_api_auth.mangacollec.answers import Account, TokenAnswer, parse, parse_error
 from booksync_api_auth.mangacollec.gate import Gate
-from booksync_common.clients import read_answer
+from booksync_common.clients import AnswerTooLongError, read_answer
+from booksync_common.problems import ProblemError
 from booksync_common.retry_after import parse_retry_after
 
 logger = logging.getLogger(__name__)
@@ -85,11 +86,14 @@ class Conversation:
     def _understand[M: (TokenAnswer, Account)](self, model: type[M], answer: _Answer) -> M:
         content = parse(model, answer.body) if answer.status == HTTPStatus.OK else None
         if content is None:
-            self.gate.note_failure()
-            logger.warning("Mangacollec gave no answer to use: status %s, %s bytes", answer.status, len(answer.body))
-            raise problems.unavailable("Mangacollec gave no answer that can be used.")
+            raise self._refuse_answer(f"status {answer.status}, {len(answer.body)} bytes")
         self.gate.note_answer()
         return content
+
+    def _refuse_answer(self, why: str) -> ProblemError:
+        self.gate.note_failure()
+        logger.warning("Mangacollec gave no answer to use: %s", why)
+        return problems.unavailable("Mangacollec gave no answer that can be used.")
 
     async def _ask(self, method: str, path: str, **options: Any) -> _Answer:
         try:
@@ -102,6 +106,8 @@ class Conversation:
             self.gate.note_failure()
             logger.warning("Mangacollec did not answer in time")
             raise problems.timed_out() from None
+        except AnswerTooLongError as error:
+            raise self._refuse_answer(str(error)) from None
         except httpx.HTTPError as error:
             self.gate.note_failure()
             # the kind alone: what is in the message is not ours
