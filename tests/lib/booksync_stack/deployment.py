@@ -21,12 +21,12 @@ BROKEN_SECONDS = 240
 
 #: What is changed in compose.prod.yaml where a processor is emulated: a service takes minutes to start there, a health
 #: check seconds, and as many as there are by default leave no time for anything else.
-SLOW = "interval: 15s, start_interval: 15s, timeout: 30s, start_period: 15m"
+SLOW = "interval: 45s, start_interval: 15s, timeout: 30s, start_period: 15m"
+SLOW_LINES = "".join(f"      {line}\n" for line in SLOW.split(", "))
 EMULATED = {
     "  healthcheck: {start_period: 15m}\n": "  healthcheck: {" + SLOW + "}\n",
-    "      interval: 5s\n      timeout: 5s\n      retries: 5\n      start_period: 15m\n": "".join(
-        f"      {line}\n" for line in SLOW.split(", ")
-    ),
+    "      interval: 5s\n      timeout: 5s\n      retries: 5\n      start_period: 15m\n": SLOW_LINES,
+    "      interval: 10s\n      timeout: 5s\n      retries: 3\n": SLOW_LINES,
 }
 
 

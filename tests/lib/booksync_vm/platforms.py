@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+#: MiB for what an emulated processor has translated, which is all lost when that is full: the most that QEMU takes.
+TRANSLATED = 2047
+
 
 @dataclass(frozen=True)
 class Platform:
@@ -26,7 +29,8 @@ class Platform:
     def accelerated(self, accelerator: str) -> Sequence[str]:
         """Return QEMU's options for an accelerator."""
         cpu = "host" if accelerator == "kvm" else self.emulated_cpu
-        return ("-machine", self.machine, "-accel", accelerator, "-cpu", cpu)
+        properties = {"tcg": f",tb-size={TRANSLATED}"}.get(accelerator, "")
+        return ("-machine", self.machine, "-accel", f"{accelerator}{properties}", "-cpu", cpu)
 
 
 PLATFORMS = {
