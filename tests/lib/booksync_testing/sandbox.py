@@ -273,6 +273,12 @@ class Process:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._pid is not None and self.poll() is None:
+            # bubblewrap ends after all that ran in it; killed itself, it would leave that a moment in which to go on
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(START_SECONDS)
         self._popen.kill()
         self._popen.wait()
         shutil.rmtree(self._scratch)

@@ -4,7 +4,6 @@ from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -42,7 +41,7 @@ class ServiceContract:
     def test_no_request_is_matched_twice(self) -> None:
         app = create_app(self.service, self.load())
         assert app.routes
-        assert {type(route) for route in app.routes} <= {APIRoute, Route}, "FastAPI matches included routers twice"
+        assert all(isinstance(route, Route) for route in app.routes), "FastAPI matches included routers twice"
 
     async def test_serves_against_a_migrated_database(self, database_url: URL) -> None:
         async with serve(self.service, self.load(database_url=render(database_url))) as serving:
