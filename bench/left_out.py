@@ -6,7 +6,6 @@ files, so that nothing is built.
 
 import json
 import re
-import subprocess
 import sys
 import zipfile
 from collections import Counter
@@ -22,6 +21,7 @@ sys.path[:0] = [str(ROOT / "nix/builders"), str(ROOT / "nix/fetch")]
 
 from booksync_build.debian import matches  # noqa: E402 - after the path
 from booksync_fetch.cache import Cache, default_folder  # noqa: E402
+from booksync_fetch.cli import Bootstrap  # noqa: E402
 from booksync_fetch.progress import format_bytes  # noqa: E402
 
 ARCHITECTURE = "amd64"
@@ -41,12 +41,6 @@ class File:
     path: PurePosixPath
     size: int
     packed: int
-
-
-def evaluate(file: str, attribute: str) -> Any:
-    """Return a value of a Nix file."""
-    command = ["nix", "--extra-experimental-features", "nix-command", "eval", "--json", "--file", file, attribute]
-    return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
 
 
 def list_files(wheels: Iterable[str], locked: Mapping[str, Any]) -> Iterator[File]:
@@ -71,8 +65,11 @@ def draw(files: Sequence[File]) -> str:
 
 def main() -> int:
     """Add up, and write the report."""
-    image = evaluate("nix/images/services.nix", "prediction")
-    everywhere = evaluate("nix/images/selection.nix", "wheels")
+    nix = Bootstrap(ROOT).nix
+    image, everywhere = (
+        json.loads(nix.run("nix", ["eval", "--json", "--file", str(ROOT / "nix/images" / file), attribute]))
+        for file, attribute in (("services.nix", "prediction"), ("selection.nix", "wheels"))
+    )
     lock = json.loads((ROOT / "nix/lock/wheels.json").read_text())
     locked, unused = lock["wheels"][ARCHITECTURE], image["withoutWheels"]
     files = list(list_files(sorted(set(lock["groups"][image["wheels"]][ARCHITECTURE]) - set(unused)), locked))
@@ -92,7 +89,7 @@ def main() -> int:
             leave(f"`{pattern}`", (file for file in members if matches(file.path, [pattern])))
     leave("what every image leaves out of wheels", (file for file in files if matches(file.path, everywhere)))
     stays = [file for file in files if file not in left]
-    sizes = Counter({file.wheel: 0 for file in stays})
+    sizes: Counter[str] = Counter()
     for file in stays:
         sizes[file.wheel] += file.packed
     lines = [
