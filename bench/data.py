@@ -36,9 +36,9 @@ SECONDS = 1.0
 CONCURRENT = 20
 #: Of each kind, in another order in each turn: what is asked for is not what was asked for a moment ago.
 REQUESTS = 20_000
-IDS = 50_000
+IDS = 200_000
 SEED = 1
-BATCHES = 30
+BATCHES = 100
 FILE_ROWS = 100_000
 
 FILL = """

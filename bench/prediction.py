@@ -96,7 +96,7 @@ async def fill(url: str, rows: int) -> Library:
             yield make(item_id, place, number, vector)
 
     connection = await asyncpg.connect(url)
-    await connection.set_type_codec("vector", schema="public", encoder=str, decoder=str, format="text")
+    await connection.set_type_codec("halfvec", schema="public", encoder=str, decoder=str, format="text")
     for start in range(0, count, 500):
         batch = [row for place in range(start, min(start + 500, count)) for row in make_series(place)]
         await connection.executemany(INSERT, batch)

@@ -71,23 +71,24 @@ def test_root_gives_the_folders_away_and_drops_itself(
 ) -> None:
     """One user is all that a build's namespace has, so what root calls is recorded instead of done."""
     (data / "of root").touch()
-    bin_directory = scratch / "bin"
-    bin_directory.mkdir()
-    for name in ("chown", "su"):
-        write_program(bin_directory / name, f'#!/bin/bash\necho "{name}:$(printf " <%s>" "$@")"\n')
+    secrets, programs = scratch / "secrets", scratch / "bin"
+    secrets.mkdir()
+    (secrets / "waldir").write_text("/tmp/wal\n")
+    (secrets / "password").write_text("read by root\n")
+    programs.mkdir()
+    record = '#!/bin/bash\necho "${0##*/}:$(printf " <%s>" "$@")"\n'
+    write_program(programs / "chown", record)
+    write_program(programs / "su", record + 'echo "${POSTGRES_PASSWORD-} ${POSTGRES_PASSWORD_FILE-}"\n')
     root = replace(sandbox, user=(0, 0), environment={"PATH": f"/tmp/bin:{sandbox.image.environment['PATH']}"})
-    (scratch / "waldir").write_text("/tmp/wal\n")
     result = root.run(
         *("postgres", "-c", "work_mem=5 MB"),
-        environment={"POSTGRES_PASSWORD": "password", **waldir},
-        binds=[
-            Bind(bin_directory, "/tmp/bin"),
-            Bind(data, DATA_DIRECTORY, "write"),
-            Bind(scratch / "waldir", "/tmp/secrets/waldir"),
-        ],
+        environment={"POSTGRES_PASSWORD_FILE": "/tmp/secrets/password", **waldir},
+        binds=[Bind(programs, "/tmp/bin"), Bind(secrets, "/tmp/secrets"), Bind(data, DATA_DIRECTORY, "write")],
     )
     assert result.output.splitlines() == [
         *(f"chown: <-R> <postgres:postgres> <{folder}>" for folder in (DATA_DIRECTORY, SOCKET_DIRECTORY, "/tmp/wal")),
         "su: <-s> </usr/local/bin/docker-entrypoint.sh> <--> <postgres> <postgres> <-c> <work_mem=5 MB>",
+        # its file may be for root alone
+        "read by root ",
     ]
     assert result.code == 0

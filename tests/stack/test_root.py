@@ -9,9 +9,11 @@ from booksync_vm.machine import Machine
 
 NAME = "database-of-root"
 FOLDER = "/srv/folder-of-root"
+PASSWORD = "/srv/password-of-root"
 IMAGE = "booksync-postgres:latest"
-RUN = f"docker run -d --name {NAME} -v {FOLDER}:/var/lib/postgresql/data -e POSTGRES_PASSWORD=password"
+RUN = f"docker run -d --name {NAME} -v {FOLDER}:/var/lib/postgresql/data"
 READY = f"docker exec {NAME} pg_isready -q -h 127.0.0.1"
+LOG_IN = f"docker exec -e PGPASSWORD={{}} {NAME} psql -h 127.0.0.1 -U postgres -c ''"
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +22,7 @@ def folder(machine: Machine, loaded: list[str]) -> Iterator[str]:
     assert IMAGE in loaded
     machine.succeed(f"mkdir -m 0700 {FOLDER}")
     yield FOLDER
-    machine.succeed(f"docker rm --force {NAME}", f"rm -r {FOLDER}")
+    machine.succeed(f"docker rm --force {NAME}", f"rm -rf {FOLDER} {PASSWORD}")
 
 
 def read_status(machine: Machine, pid: str) -> dict[str, str]:
@@ -30,7 +32,10 @@ def read_status(machine: Machine, pid: str) -> dict[str, str]:
 
 
 def test_root_gives_the_folder_away_and_drops_itself(machine: Machine) -> None:
-    machine.succeed(f"{RUN} --user 0 {IMAGE}")
+    machine.succeed(
+        f"echo password >{PASSWORD} && chmod 0400 {PASSWORD}",
+        f"{RUN} --user 0 -v {PASSWORD}:{PASSWORD} -e POSTGRES_PASSWORD_FILE={PASSWORD} {IMAGE}",
+    )
     machine.wait_until_succeeds(READY, HEALTHY_SECONDS)
     first = machine.succeed(f"docker inspect --format '{{{{.State.Pid}}}}' {NAME}").strip()
     others = machine.succeed(f"cat /proc/{first}/task/{first}/children").split()
@@ -40,10 +45,12 @@ def test_root_gives_the_folder_away_and_drops_itself(machine: Machine) -> None:
         assert status["Name"] == "postgres"
         assert (status["Uid"].split(), status["Gid"].split()) == (["999"] * 4, ["999"] * 4)
         assert {int(status[f"Cap{kind}"], 16) for kind in ("Inh", "Prm", "Eff", "Amb")} == {0}
+    machine.fail(LOG_IN.format("another"))
+    machine.succeed(LOG_IN.format("password"))
 
 
 def test_printed_command_gives_the_folder_away(machine: Machine) -> None:
-    machine.succeed(f"{RUN} {IMAGE}")
+    machine.succeed(f"{RUN} -e POSTGRES_PASSWORD=password {IMAGE}")
     assert machine.succeed(f"docker wait {NAME}").strip() == "1"
     said = machine.succeed(f"docker logs {NAME} 2>&1")
     command = said[said.index("docker run") :].splitlines()[0]

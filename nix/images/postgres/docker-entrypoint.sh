@@ -199,8 +199,6 @@ initialise() {
 # as root: what PostgreSQL writes to becomes the user postgres's, who goes on
 become_postgres() {
     local folder
-    # its file may be for root alone
-    read_setting POSTGRES_INITDB_WALDIR
     for folder in "$PGDATA" /run/postgresql ${POSTGRES_INITDB_WALDIR:+"$POSTGRES_INITDB_WALDIR"}; do
         mkdir -p "$folder"
         [[ -z $(find "$folder" ! -user postgres) ]] || chown -R postgres:postgres "$folder"
@@ -220,12 +218,13 @@ find_socket_directory() {
 [[ ${1:-} != -* ]] || set -- postgres "$@"
 
 if [[ ${1:-} == postgres ]] && ! only_asks "$@"; then
+    # before root drops itself, which alone may read its files
+    read_settings
     ((EUID != 0)) || become_postgres "$@"
     # the first process of a container is told nothing by default: without these, `docker stop` would be in vain
     trap on_exit EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    read_settings
     check_data_directory
     if [[ -s $PGDATA/PG_VERSION ]]; then upgrade "$@"; else initialise "$@"; fi
     write_memory_settings

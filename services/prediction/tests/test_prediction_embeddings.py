@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from booksync_api_prediction.embeddings.routes import DIRECT_ITEMS
 from booksync_common.cursors import build_cursor
-from booksync_prediction_testing.encoder import make_vector
+from booksync_prediction_testing.encoder import ROUNDING, make_vector
 from booksync_prediction_testing.service import V1, House, open_house
 
 ITEM: dict[str, Any] = {
@@ -40,7 +40,7 @@ async def test_item_is_stored_with_its_text_as_a_vector(house: House) -> None:
     answer = await house.client.get(f"{address('volume', item_id)}?vector=true", headers=house.sign_in())
     body = answer.json()
     text = "Le Phare\nDrame, Seinen\nA. Morin\nÉditions du Quai\nUne gardienne de phare & son frère."
-    assert body["vector"] == pytest.approx(make_vector(text), abs=1e-6)
+    assert body["vector"] == pytest.approx(make_vector(text), abs=ROUNDING)
     assert (body["model"], body["dimension"], body["number"]) == ("all-MiniLM-L6-v2", 384, 3)
     assert (body["kinds"], body["publisher"], body["stale"]) == (["Drame", "Seinen"], "Éditions du Quai", False)
 

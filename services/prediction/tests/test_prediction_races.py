@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from booksync_prediction_testing.encoder import WordEncoder, make_vector
+from booksync_prediction_testing.encoder import ROUNDING, WordEncoder, make_vector
 from booksync_prediction_testing.mangacollec import FakeCollection, run_fake_mangacollec
 from booksync_prediction_testing.service import V1, House, open_house
 from booksync_service_testing.server import IS_WAITING, execute, make_database
@@ -58,7 +58,7 @@ async def test_reindex_leaves_what_is_written_meanwhile(
             stored = await show(house, item_id)
     expected: dict[str, Any] = {"title": "Ancien", "adult": False} | change
     assert {name: stored[name] for name in expected} == expected
-    assert stored["vector"] == pytest.approx(make_vector(expected["title"]), abs=1e-6)
+    assert stored["vector"] == pytest.approx(make_vector(expected["title"]), abs=ROUNDING)
 
 
 async def test_collection_is_embedded_beside_what_is_written_meanwhile() -> None:
@@ -82,7 +82,7 @@ async def test_collection_is_embedded_beside_what_is_written_meanwhile() -> None
         stored = await show(house, volume)
         assert await house.count("embeddings") == 2
     assert (stored["title"], stored["adult"]) == ("Mieux su", True)
-    assert stored["vector"] == pytest.approx(make_vector("Mieux su"), abs=1e-6)
+    assert stored["vector"] == pytest.approx(make_vector("Mieux su"), abs=ROUNDING)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ async def test_facts_are_never_stored_beside_another_text(overtaking: str) -> No
         assert (await writing).json()["status"] == "embedded"
         stored = await show(house, item)
     assert (stored["title"], stored["number"]) == ("Ancien", 7)
-    assert stored["vector"] == pytest.approx(make_vector("Ancien"), abs=1e-6)
+    assert stored["vector"] == pytest.approx(make_vector("Ancien"), abs=ROUNDING)
 
 
 async def test_two_at_once_ask_for_one_job() -> None:

@@ -83,7 +83,7 @@ def test_model_is_a_name_or_a_path(monkeypatch: pytest.MonkeyPatch, model: str, 
         ("DEVICE", "tpu"),
         ("EMBEDDING_BACKEND", "tensorflow"),
         ("VECTOR_DIMENSION", "0"),
-        ("VECTOR_DIMENSION", "2001"),
+        ("VECTOR_DIMENSION", "4001"),
         ("SIMILARITY_THRESHOLD", "7"),
     ],
 )
@@ -213,17 +213,17 @@ async def test_column_of_another_dimension_is_refused_with_the_command_that_help
         known = "SELECT array_agg(concat_ws(' ', title, adult, model)) FROM prediction.embeddings"
 
         async with serve(make_service(), small):
-            assert await execute(url, dimension) == "vector(3)"
+            assert await execute(url, dimension) == "halfvec(3)"
             await execute(url, insert.format("old", [1, 0, 0], "An older title"))
             await execute(url, insert.format("m", [1, 0, 0], "A title"))
             await execute(
-                url, f"CREATE INDEX {INDEX} ON prediction.embeddings USING hnsw (embedding vector_cosine_ops)"
+                url, f"CREATE INDEX {INDEX} ON prediction.embeddings USING hnsw (embedding halfvec_cosine_ops)"
             )
         async with serve(make_service(), large, wait=False) as serving:
             await wait_for(serving.fatal.is_set)
         (line,) = (record.getMessage() for record in caplog.records if record.levelname == "CRITICAL")
         assert "model other" in line
-        assert "prediction.embeddings.embedding is vector(3)" in line
+        assert "prediction.embeddings.embedding is halfvec(3)" in line
         assert "`booksync-api-prediction recreate-embeddings`" in line
 
         result = await asyncio.to_thread(
@@ -235,7 +235,7 @@ async def test_column_of_another_dimension_is_refused_with_the_command_that_help
             EMBEDDING_MODEL="other",
         )
         assert result.returncode == 0, result.stderr
-        assert await execute(url, dimension) == "vector(4)"
+        assert await execute(url, dimension) == "halfvec(4)"
         assert await execute(url, known) == ["A title t none"]
         # of vectors that are all one, it would take minutes for nothing
         assert await execute(url, f"SELECT to_regclass('prediction.{INDEX}')") is None
@@ -246,6 +246,30 @@ async def test_column_of_another_dimension_is_refused_with_the_command_that_help
         async with serve(make_service(), large):
             await wait_for(is_done)
         assert await execute(url, known) == ["A title t other"]
+
+
+async def test_vectors_of_full_precision_are_rounded_and_their_index_goes() -> None:
+    async with make_empty_database() as url:
+        settings = PredictionSettings.load(database_url=render(url), vector_dimension=3)
+        async with serve(make_service(), settings):
+            pass
+        for statement in (
+            "ALTER TABLE prediction.embeddings ALTER COLUMN embedding TYPE vector(3)",
+            "INSERT INTO prediction.embeddings"
+            " (kind, item_id, model, embedding, content_hash, text_version, embedded_at)"
+            " VALUES ('volume', gen_random_uuid(), 'm', '[0.6,0.8,0]', 'x', 1, now())",
+            f"CREATE INDEX {INDEX} ON prediction.embeddings USING hnsw (embedding vector_cosine_ops)",
+            "UPDATE prediction.alembic_version SET version_num = '0003'",
+        ):
+            await execute(url, statement)
+        async with serve(make_service(), settings):
+            kept = (
+                "SELECT format_type(atttypid, atttypmod) || ' ' || attstorage::text || ' ' ||"
+                " (SELECT embedding <=> '[0.6,0.8,0]' < 1e-6 FROM prediction.embeddings)"
+                " FROM pg_attribute WHERE attrelid = 'prediction.embeddings'::regclass AND attname = 'embedding'"
+            )
+            assert await execute(url, kept) == "halfvec(3) m true"
+            assert await execute(url, f"SELECT to_regclass('prediction.{INDEX}')") is None
 
 
 async def test_extension_that_may_not_be_made_is_one_line() -> None:

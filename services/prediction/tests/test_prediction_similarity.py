@@ -308,7 +308,7 @@ async def test_half_made_index_is_made_again() -> None:
         database = house.serving.app.state.database
         await execute(
             house.url,
-            f"CREATE INDEX {NAME} ON prediction.embeddings USING hnsw (embedding vector_cosine_ops)",
+            f"CREATE INDEX {NAME} ON prediction.embeddings USING hnsw (embedding halfvec_cosine_ops)",
             f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'prediction.{NAME}'::regclass",
         )
         async with database.reader() as connection:

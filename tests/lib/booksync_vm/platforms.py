@@ -28,9 +28,9 @@ class Platform:
 
     def accelerated(self, accelerator: str) -> Sequence[str]:
         """Return QEMU's options for an accelerator."""
-        cpu = "host" if accelerator == "kvm" else self.emulated_cpu
-        properties = {"tcg": f",tb-size={TRANSLATED}"}.get(accelerator, "")
-        return ("-machine", self.machine, "-accel", f"{accelerator}{properties}", "-cpu", cpu)
+        if accelerator == "tcg":
+            return ("-machine", self.machine, "-accel", f"tcg,tb-size={TRANSLATED}", "-cpu", self.emulated_cpu)
+        return ("-machine", self.machine, "-accel", accelerator, "-cpu", "host")
 
 
 PLATFORMS = {

@@ -1,6 +1,7 @@
 """What becomes of a volume when somebody says something about it: a value, worked out without the database."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 #: merge: what is not said stays. replace: what is not said is cleared. insert_only: what is there stays.
@@ -19,7 +20,7 @@ class Stored(NamedTuple):
     facts: Facts
     version: int = 0  # of a volume that never was
     is_deleted: bool = False
-    tag: str = ""  # the entity tag
+    updated_at: datetime | None = None
 
     @property
     def is_there(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from booksync_api_data.conditions import Precondition
+from booksync_api_data.conditions import Precondition, build_etag
 from booksync_api_data.merging import Facts, Mode, Plan, Stored, plan_batched, plan_write
 from booksync_common.problems import ProblemError, unavailable
 
@@ -75,7 +75,7 @@ async def write_one(
         stored = (await repository.lock([item.volume_id])).get(item.volume_id, Stored(repository.nothing))
         if must_exist and not stored.is_there:
             raise missing(item.volume_id)
-        precondition.check(stored.tag if stored.is_there else None)
+        precondition.check(_tag(stored))
         plan = plan_write(stored, item.facts, nothing=repository.nothing)
         if not plan.is_write:
             return Outcome(plan, stored.version)
@@ -93,7 +93,7 @@ async def delete_one(repository: Repository, volume_id: UUID, precondition: Prec
     stored = (await repository.lock([volume_id])).get(volume_id)
     if stored is None or not stored.is_there:
         raise missing(volume_id)
-    precondition.check(stored.tag)
+    precondition.check(_tag(stored))
     await repository.delete(volume_id, stored)
 
 
@@ -139,6 +139,12 @@ def plan_items(
         if plan.is_write:
             now[item.volume_id] = Stored(plan.facts, version=before.version + 1)
     return plans, {volume_id: state.facts for volume_id, state in now.items()}
+
+
+def _tag(stored: Stored) -> str | None:
+    if not stored.is_there or stored.updated_at is None:
+        return None
+    return build_etag(stored.version, stored.updated_at)
 
 
 def _version(stored: Mapping[UUID, Stored], volume_id: UUID) -> int:

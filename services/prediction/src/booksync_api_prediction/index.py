@@ -38,7 +38,7 @@ State = Literal["none", "broken", "hnsw"]
 _STATE = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
 _DROP = text(f"DROP INDEX CONCURRENTLY IF EXISTS prediction.{NAME}")
 _CREATE = text(
-    f"CREATE INDEX CONCURRENTLY {NAME} ON prediction.embeddings USING hnsw (embedding vector_cosine_ops)"
+    f"CREATE INDEX CONCURRENTLY {NAME} ON prediction.embeddings USING hnsw (embedding halfvec_cosine_ops)"
     " WITH (m = 16, ef_construction = 128)"
 )
 

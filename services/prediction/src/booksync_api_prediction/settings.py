@@ -8,8 +8,8 @@ from pydantic import AnyHttpUrl, Field
 from booksync_api_prediction.program import PROGRAM
 from booksync_common.auth_client import AuthClientSettings
 
-#: pgvector's limit of an indexed column of type vector.
-MAX_DIMENSION = 2000
+#: pgvector's limit of an indexed column of type halfvec.
+MAX_DIMENSION = 4000
 
 
 class PredictionSettings(AuthClientSettings):

@@ -23,7 +23,7 @@ _EXTENSION = text("""
            EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') AS available
 """)
 
-# a vector's type modifier is its dimension
+# the type's modifier is the dimension
 _DIMENSION = text("""
     SELECT atttypmod FROM pg_attribute
     WHERE attrelid = to_regclass('prediction.embeddings') AND attname = 'embedding' AND NOT attisdropped
@@ -72,7 +72,7 @@ async def verify_column(connection: AsyncConnection, settings: PredictionSetting
     if dimension is not None and dimension != settings.vector_dimension:
         message = (
             f"VECTOR_DIMENSION is {settings.vector_dimension} (model {settings.embedding_model}), and column {COLUMN}"
-            f" is vector({dimension}): go back to the earlier model, or run `booksync-api-prediction {RECREATE}` in a"
+            f" is halfvec({dimension}): go back to the earlier model, or run `booksync-api-prediction {RECREATE}` in a"
             " container of its own (docker-compose run --rm), after which a job embeds the library again"
         )
         raise ConfigurationError(message)
@@ -89,7 +89,7 @@ async def recreate_column(settings: PredictionSettings, database: Database) -> N
             _DELETE_OLDER,
             "UPDATE prediction.embeddings SET model = 'none'",
             "ALTER TABLE prediction.embeddings ALTER COLUMN embedding"
-            f" TYPE vector({dimension:d}) USING '{placeholder}'::vector",
+            f" TYPE halfvec({dimension:d}) USING '{placeholder}'::halfvec",
             # a new type comes with its own storage
             "ALTER TABLE prediction.embeddings ALTER COLUMN embedding SET STORAGE MAIN",
         ):
@@ -97,4 +97,4 @@ async def recreate_column(settings: PredictionSettings, database: Database) -> N
         request = {"model": settings.model_name, "prune": True}
         await connection.execute(insert(JOBS).values(kind="reindex", request=request))
         await connection.commit()
-    logger.warning("%s is vector(%d) now; a job embeds the library again when the service runs", COLUMN, dimension)
+    logger.warning("%s is halfvec(%d) now; a job embeds the library again when the service runs", COLUMN, dimension)

@@ -4,6 +4,7 @@ from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -41,7 +42,8 @@ class ServiceContract:
     def test_no_request_is_matched_twice(self) -> None:
         app = create_app(self.service, self.load())
         assert app.routes
-        assert all(isinstance(route, Route) for route in app.routes), "FastAPI matches included routers twice"
+        once = all(isinstance(route, APIRoute) or type(route) is Route for route in app.routes)
+        assert once, "FastAPI matches included routers twice"
 
     async def test_serves_against_a_migrated_database(self, database_url: URL) -> None:
         async with serve(self.service, self.load(database_url=render(database_url))) as serving:

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, CursorResult, delete, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from booksync_api_data.conditions import build_etag
 from booksync_api_data.merging import Stored
 from booksync_api_data.personal.models import FACTS, NOTHING, PersonalVolume
 from booksync_api_data.tables import IDEMPOTENCY_KEYS, USER_VOLUME
@@ -63,7 +62,7 @@ class PersonalRepository:
         if not rows:
             return set()
         written = await self._connection.execute(_WRITE, build_arrays(rows, WRITTEN))
-        return {row.volume_id for row in written}
+        return set(written.scalars())
 
     async def delete(self, volume_id: UUID, _stored: Stored) -> None:
         """Delete what was said of a volume."""
@@ -77,7 +76,7 @@ def _build_stored(version: int, updated_at: datetime, *facts: Any) -> Stored:
     return Stored(
         facts=dict(zip(FACTS, facts, strict=True)),
         version=version,
-        tag=build_etag(version, updated_at),
+        updated_at=updated_at,
     )
 
 

@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from booksync_api_data.conditions import build_etag
 from booksync_api_data.measures import parse_length, parse_weight
 from booksync_api_data.merging import LOCKS, Stored
 from booksync_api_data.shared.changes import FEED
@@ -40,7 +39,7 @@ _WRITE = text(f"""
         ON CONFLICT (volume_id) DO UPDATE SET feed = excluded.feed, transaction_id = excluded.transaction_id,
             sequence = DEFAULT, kind = excluded.kind, version = excluded.version, updated_at = excluded.updated_at
     )
-    SELECT volume_id, version FROM written
+    SELECT volume_id FROM written
 """)  # noqa: S608 - of constants
 
 #: What clients see of a volume, and of which they see anything.
@@ -95,7 +94,7 @@ class VolumeRepository:
         if not rows:
             return set()
         written = await self._connection.execute(_WRITE, build_arrays(rows, WRITTEN))
-        return {row.volume_id for row in written}
+        return set(written.scalars())
 
 
 def _build_stored(version: int, updated_at: datetime, deleted_at: datetime | None, *facts: Any) -> Stored:
@@ -103,7 +102,7 @@ def _build_stored(version: int, updated_at: datetime, deleted_at: datetime | Non
         facts=dict(zip(_FACTS, facts, strict=True)),
         version=version,
         is_deleted=deleted_at is not None,
-        tag=build_etag(version, updated_at),
+        updated_at=updated_at,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from pgvector.sqlalchemy import VECTOR
+from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     CTE,
     ColumnElement,
@@ -123,7 +123,7 @@ def _read_series(rows: Sequence[UUID]) -> CTE:
     """Return one vector a series: who has read a hundred volumes of one has no hundred tastes."""
     read = EMBEDDINGS.alias("read")
     return (
-        select(func.avg(read.c.embedding, type_=VECTOR()).label("embedding"))
+        select(func.avg(read.c.embedding, type_=HALFVEC()).label("embedding"))
         .where(read.c.id == any_of(rows))
         .group_by(func.coalesce(read.c.series_id, read.c.item_id))
         .cte("taste")

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from booksync_api_prediction.embeddings.bodies import Kind
+from booksync_api_prediction.settings import MAX_DIMENSION
 from booksync_api_prediction.texts import clean, strip_html
 from booksync_common.bodies import StrictModel
 
@@ -91,7 +92,7 @@ class SearchBody(StrictModel):
     """A text, or a vector of the current model."""
 
     text: Text | None = None
-    vector: list[float] | None = Field(default=None, max_length=2000)
+    vector: list[float] | None = Field(default=None, max_length=MAX_DIMENSION)
     kind: Kind | None = None
     limit: int = Field(default=10, ge=1, le=100)
     min_cosine: float | None = Field(default=None, ge=-1, le=1)

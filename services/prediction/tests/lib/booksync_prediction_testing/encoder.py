@@ -16,6 +16,8 @@ from booksync_api_prediction.settings import PredictionSettings
 DIMENSION = 384
 #: Places of the vector that a word moves.
 SPREAD = 4
+#: How far a number below 1 may be from itself in half precision, which is what is stored (IEEE 754, binary16).
+ROUNDING = 2**-12
 
 
 def make_vector(text: str, dimension: int = DIMENSION) -> list[float]:
