@@ -138,6 +138,14 @@ class Setting:
         await connection.close()
         return scans
 
+    async def measure_sizes(self) -> Row:
+        """Return what the vectors and their index take of disk and memory."""
+        connection = await asyncpg.connect(self.database)
+        query = "SELECT pg_relation_size('prediction.embeddings'), pg_relation_size('prediction.' || $1)"
+        table, graph = await connection.fetchrow(query, index.NAME)
+        await connection.close()
+        return note("size of the table, and of the index", f"{table / 1e6:.0f} MB, {graph / 1e6:.0f} MB")
+
 
 @asynccontextmanager
 async def run(models: Path, rows: int, *, hnsw_from: int) -> AsyncIterator[Setting]:
@@ -244,6 +252,7 @@ async def measure(models: Path) -> list[Row]:
         rows = await measure_similar(setting, "exact, 10,000 vectors", limits=LIMITS)
     async with run(models, 100_000, hnsw_from=20_000) as setting:
         rows.append(await measure_index(setting, "", must_be_used=True))
+        rows.append(await setting.measure_sizes())
         rows += await measure_similar(setting, "HNSW, 100,000 vectors", limits=LIMITS)
         asked = ask_predict(setting)
         await run_load(setting.service.port, asked, concurrent=2, count=20)
