@@ -198,6 +198,13 @@ async def test_model_of_another_dimension_is_refused(database_url: URL, caplog: 
     assert "all-MiniLM-L6-v2 makes vectors of 768: set VECTOR_DIMENSION=768" in caplog.text
 
 
+INSERT = (
+    "INSERT INTO prediction.embeddings"
+    " (kind, item_id, model, embedding, content_hash, text_version, embedded_at, title, adult)"
+    " VALUES ('volume', md5('one')::uuid, '{}', '{}', 'x', 1, now(), '{}', true)"
+)
+
+
 async def test_column_of_another_dimension_is_refused_with_the_command_that_helps(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -205,17 +212,12 @@ async def test_column_of_another_dimension_is_refused_with_the_command_that_help
         small = PredictionSettings.load(database_url=render(url), vector_dimension=3)
         large = PredictionSettings.load(database_url=render(url), vector_dimension=4, embedding_model="other")
         dimension = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attname = 'embedding'"
-        insert = (
-            "INSERT INTO prediction.embeddings"
-            " (kind, item_id, model, embedding, content_hash, text_version, embedded_at, title, adult)"
-            " VALUES ('volume', md5('one')::uuid, '{}', '{}', 'x', 1, now(), '{}', true)"
-        )
         known = "SELECT array_agg(concat_ws(' ', title, adult, model)) FROM prediction.embeddings"
 
         async with serve(make_service(), small):
             assert await execute(url, dimension) == "halfvec(3)"
-            await execute(url, insert.format("old", [1, 0, 0], "An older title"))
-            await execute(url, insert.format("m", [1, 0, 0], "A title"))
+            await execute(url, INSERT.format("old", [1, 0, 0], "An older title"))
+            await execute(url, INSERT.format("m", [1, 0, 0], "A title"))
             await execute(
                 url, f"CREATE INDEX {INDEX} ON prediction.embeddings USING hnsw (embedding halfvec_cosine_ops)"
             )
@@ -255,9 +257,7 @@ async def test_vectors_of_full_precision_are_rounded_and_their_index_goes() -> N
             pass
         for statement in (
             "ALTER TABLE prediction.embeddings ALTER COLUMN embedding TYPE vector(3)",
-            "INSERT INTO prediction.embeddings"
-            " (kind, item_id, model, embedding, content_hash, text_version, embedded_at)"
-            " VALUES ('volume', gen_random_uuid(), 'm', '[0.6,0.8,0]', 'x', 1, now())",
+            INSERT.format("m", [0.6, 0.8, 0], "A title"),
             f"CREATE INDEX {INDEX} ON prediction.embeddings USING hnsw (embedding vector_cosine_ops)",
             "UPDATE prediction.alembic_version SET version_num = '0003'",
         ):
