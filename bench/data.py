@@ -44,15 +44,12 @@ BATCHES = 100
 FILE_ROWS = 100_000
 
 FILL = """
-    WITH volumes AS (
-        INSERT INTO data.volume_extra
-            (volume_id, object_id, nb_pages, length, length_cm, weight, weight_g, extra_info, source)
-        SELECT md5(i::text)::uuid, 'object-' || i, i % 400, '17,5', 17.5, '300 g', 300,
-            repeat('de bonne facture ', 8), 'seed'
-        FROM generate_series({first}, {last}) AS i RETURNING volume_id
-    )
-    INSERT INTO data.changes (volume_id, feed, transaction_id, kind, version)
-    SELECT volume_id, 0, 0, 'upsert', 1 FROM volumes
+    INSERT INTO data.volume_extra
+        (volume_id, object_id, nb_pages, length, length_cm, weight, weight_g, extra_info, source,
+        feed, transaction_id)
+    SELECT md5(i::text)::uuid, 'object-' || i, i % 400, '17,5', 17.5, '300 g', 300,
+        repeat('de bonne facture ', 8), 'seed', 0, 0
+    FROM generate_series({first}, {last}) AS i
 """
 
 

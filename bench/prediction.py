@@ -250,7 +250,7 @@ async def measure(models: Path) -> list[Row]:
     """Measure everything."""
     async with run(models, 10_000, hnsw_from=1_000_000) as setting:
         rows = await measure_similar(setting, "exact, 10,000 vectors", limits=LIMITS)
-    async with run(models, 100_000, hnsw_from=20_000) as setting:
+    async with run(models, 100_000, hnsw_from=15_000) as setting:
         rows.append(await measure_index(setting, "", must_be_used=True))
         rows.append(await setting.measure_sizes())
         rows += await measure_similar(setting, "HNSW, 100,000 vectors", limits=LIMITS)

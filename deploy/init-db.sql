@@ -67,7 +67,7 @@ INSERT INTO service (name, role, password, tables) VALUES
     ('auth', :'auth_role', :'auth_password',
      '{users,sessions,credentials,auth_events,api_keys,rate_limits,deleted_users}'),
     ('data', :'data_role', :'data_password',
-     '{volume_extra,user_volume,idempotency_keys,changes}'),
+     '{volume_extra,user_volume,idempotency_keys}'),
     ('prediction', :'prediction_role', :'prediction_password',
      '{embeddings,recommendations,jobs}');
 

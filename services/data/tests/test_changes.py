@@ -7,18 +7,22 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_data.conditions import Precondition
+from booksync_api_data.service import SERVICE
+from booksync_api_data.settings import DataSettings
 from booksync_api_data.shared.changes import MARK, QUESTION
 from booksync_api_data.shared.models import NOTHING
 from booksync_api_data.shared.repository import VolumeRepository
 from booksync_api_data.writes import Item, write_one
 from booksync_common.cursors import build_cursor, parse_cursor
 from booksync_common.database import Database
+from booksync_common.migrations import migrate
 from booksync_data_testing.api import MACHINE, VOLUMES, Api, run_api
-from booksync_service_testing.server import execute, load_server
+from booksync_service_testing.server import execute, load_server, make_database, render
 
 CHANGES = f"{VOLUMES}/changes"
 
@@ -168,3 +172,33 @@ async def test_mark_of_an_empty_feed_is_good(api: Api) -> None:
     items, mark = await follow(api)
     volume = await api.put(nb_pages=1)
     assert (items, [item["volume"] for item in (await follow(api, mark))[0]]) == ([], [volume])
+
+
+async def test_feed_of_a_table_of_its_own_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until revision 0002 a change was a row beside its volume."""
+    deleted, kept, by_hand = (uuid.UUID(int=number) for number in range(3))
+    async with make_database() as url:
+        with monkeypatch.context() as patch:
+            upgrade = ScriptDirectory._upgrade_revs
+            patch.setattr(ScriptDirectory, "_upgrade_revs", lambda self, _to, since: upgrade(self, "0001", since))
+            settings = DataSettings.load(database_url=render(url))
+            await migrate(Database(url, application="test", schema="data"), SERVICE.migrations(settings))
+        await execute(
+            url,
+            f"INSERT INTO data.volume_extra (volume_id, version, deleted_at) VALUES ('{deleted}', 2, now()),"
+            f" ('{kept}', 3, NULL), ('{by_hand}', 1, NULL)",
+            # whatever the order in which they lie there
+            "INSERT INTO data.changes (feed, transaction_id, volume_id, kind, version)"
+            f" VALUES (0, 7, '{kept}', 'upsert', 3), (0, 5, '{deleted}', 'delete', 2)",
+        )
+        async with run_api(url) as api:
+            items, mark = await follow(api, limit=1)
+            assert [(item["volume_id"], item["kind"], item["version"]) for item in items] == [
+                (str(deleted), "delete", 2),
+                (str(kept), "upsert", 3),
+            ]
+            changed = await api.put(kept, nb_pages=3)
+            items, _ = await follow(api, mark)
+            assert [item["volume"] for item in items] == [changed]
+            # numbers go on where they were
+            assert await execute(url, f"SELECT sequence > 2 FROM data.volume_extra WHERE volume_id = '{kept}'")

@@ -18,7 +18,7 @@ class TestData(ServiceContract):
 
     service = SERVICE
     port = 8001
-    tables = frozenset({"volume_extra", "user_volume", "idempotency_keys", "changes"})
+    tables = frozenset({"volume_extra", "user_volume", "idempotency_keys"})
 
 
 def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> DataSettings:

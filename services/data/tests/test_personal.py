@@ -142,6 +142,19 @@ async def test_stats_add_up(api: Api) -> None:
     assert (await api.get(f"{ME}/stats", api.sign_in()))["average_rating"] is None
 
 
+async def test_batch_changes_of_each_volume_what_it_says(api: Api) -> None:
+    """One statement writes all of them."""
+    user = api.sign_in()
+    before = [await say(api, user, **SAID) for _ in range(3)]
+    changes: list[dict[str, Any]] = [{"rating": 3}, {"notes": None, "tags": ["read"]}, {"price_cents": 0}]
+    items = [{"volume_id": said["volume_id"], **change} for said, change in zip(before, changes, strict=True)]
+    answer = await api.client.post(f"{MINE}/bulk", json={"items": items}, headers=user)
+    assert answer.json()["counts"] == {"updated": 3}
+    for said, change in zip(before, changes, strict=True):
+        after = await api.get(f"{MINE}/{said['volume_id']}", user)
+        assert after == said | change | {"version": 2, "updated_at": after["updated_at"]}
+
+
 async def test_export_of_my_volumes(api: Api) -> None:
     user = api.sign_in()
     said = await say(api, user, **SAID)

@@ -45,12 +45,18 @@ VOLUME_EXTRA = Table(
     Column("locked_fields", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("version", BigInteger, nullable=False, server_default="1"),
     make_time("deleted_at"),  # its version goes on when it comes back, so that no entity tag is ever given twice
+    # its place in the feed of changes, of its last change alone, so that the feed is never longer than the list of
+    # volumes: which database it was written in, which transaction, and the order in there; see shared/changes.py
+    Column("feed", BigInteger),
+    Column("transaction_id", BigInteger),
+    Column("sequence", BigInteger, Identity(always=True), nullable=False),
     *make_times(),
     CheckConstraint("nb_pages >= 0", name="nb_pages"),
     CheckConstraint("length_cm >= 0 AND height_cm >= 0 AND width_cm >= 0 AND weight_g >= 0", name="measures"),
     CheckConstraint("version > 0", name="version"),
 )
 Index(None, VOLUME_EXTRA.c.updated_at, VOLUME_EXTRA.c.volume_id)
+Index(None, VOLUME_EXTRA.c.feed, VOLUME_EXTRA.c.transaction_id, VOLUME_EXTRA.c.sequence)
 
 USER_VOLUME = Table(
     "user_volume",
@@ -87,19 +93,3 @@ IDEMPOTENCY_KEYS = Table(
     *make_times(),
 )
 Index(None, IDEMPOTENCY_KEYS.c.created_at)
-
-CHANGES = Table(
-    "changes",
-    METADATA,
-    # a volume is here once, at its last change, so that the feed is never longer than the list of volumes
-    Column("volume_id", Uuid, primary_key=True),
-    # which database it was written in, which transaction, and the order in there; see shared/changes.py
-    Column("feed", BigInteger, nullable=False),
-    Column("transaction_id", BigInteger, nullable=False),
-    Column("sequence", BigInteger, Identity(always=True), nullable=False),
-    Column("kind", String(10), nullable=False),
-    Column("version", BigInteger, nullable=False),
-    *make_times(),
-    CheckConstraint("kind IN ('upsert', 'delete')", name="kind"),
-)
-Index(None, CHANGES.c.feed, CHANGES.c.transaction_id, CHANGES.c.sequence)

@@ -16,11 +16,12 @@ ATTEMPTS = 5
 
 
 class Write(NamedTuple):
-    """A row as it is to be."""
+    """A row as it is to be, and the facts in it that are not as they were."""
 
     volume_id: UUID
     facts: Facts
     version: int
+    changed: frozenset[str]
 
 
 class Repository(Protocol):
@@ -79,7 +80,7 @@ async def write_one(
         plan = plan_write(stored, item.facts, nothing=repository.nothing)
         if not plan.is_write:
             return Outcome(plan, stored.version)
-        write = Write(item.volume_id, plan.facts, stored.version + 1)
+        write = build_write(item.volume_id, stored, plan.facts)
         if await repository.write([write]):
             return Outcome(plan, write.version)
     raise _busy()
@@ -108,7 +109,7 @@ async def write_many(repository: Repository, items: Sequence[Item], mode: Mode) 
         stored = await repository.lock({item.volume_id for item in pending.values()})
         plans, after = plan_items(stored, pending, mode, nothing=repository.nothing)
         writes = [
-            Write(volume_id, facts, _version(stored, volume_id) + 1)
+            build_write(volume_id, stored.get(volume_id, Stored(repository.nothing)), facts)
             for volume_id, facts in after.items()
             if volume_id not in stored or not stored[volume_id].is_there or facts != stored[volume_id].facts
         ]
@@ -139,6 +140,12 @@ def plan_items(
         if plan.is_write:
             now[item.volume_id] = Stored(plan.facts, version=before.version + 1)
     return plans, {volume_id: state.facts for volume_id, state in now.items()}
+
+
+def build_write(volume_id: UUID, stored: Stored, facts: Facts) -> Write:
+    """Make what follows on what is stored; a row that was deleted has no facts."""
+    changed = frozenset(name for name, value in facts.items() if value != stored.facts[name])
+    return Write(volume_id, facts, stored.version + 1, changed)
 
 
 def _tag(stored: Stored) -> str | None:

@@ -30,7 +30,7 @@ class PredictionSettings(AuthClientSettings):
 
     mangacollec_base_url: AnyHttpUrl = AnyHttpUrl("https://api.mangacollec.com")
     #: Vectors from which on an index answers: below, each is compared, which misses nothing.
-    hnsw_min_rows: int = Field(default=20_000, ge=1)
+    hnsw_min_rows: int = Field(default=15_000, ge=1)
 
     @property
     def model_name(self) -> str:

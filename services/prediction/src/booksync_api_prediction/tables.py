@@ -38,9 +38,9 @@ EMBEDDINGS = Table(
     Column("model", String(200), nullable=False),
     # before the vector: what each search filters by costs as much more as there is to step over in a row
     Column("adult", Boolean, nullable=False, server_default=false()),
-    # of half precision, as a search takes the time in which what it compares comes from memory. Its dimension is
-    # VECTOR_DIMENSION's at the first migration, its storage MAIN: out of the row, each comparison would have to fetch
-    # its vector. The index is made by a job, when there are rows enough
+    # of half precision: the table and its index take half as much. Its dimension is VECTOR_DIMENSION's at the first
+    # migration, its storage MAIN: out of the row, each comparison would have to fetch its vector. A job makes the
+    # index, when there are rows enough
     Column("embedding", HALFVEC(), nullable=False),
     # of the text that was embedded, and which recipe made it
     Column("content_hash", LargeBinary, nullable=False),

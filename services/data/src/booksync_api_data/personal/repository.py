@@ -11,14 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from booksync_api_data.merging import Stored
 from booksync_api_data.personal.models import FACTS, NOTHING, PersonalVolume
 from booksync_api_data.tables import IDEMPOTENCY_KEYS, USER_VOLUME
-from booksync_api_data.upsert import build_arrays, build_upsert
+from booksync_api_data.upsert import Upsert
 from booksync_api_data.writes import Write
 
-WRITTEN = ("user_id", "volume_id", *FACTS, "version")
 SHOWN: Sequence[ColumnElement[Any]] = [USER_VOLUME.c[name] for name in PersonalVolume.model_fields]
 
-_UPSERT = build_upsert(USER_VOLUME, WRITTEN, created_at="stored.created_at", returning="volume_id")
-_WRITE = text(f"WITH {_UPSERT} SELECT volume_id FROM written")  # noqa: S608 - of constants
+_UPSERT = Upsert(USER_VOLUME)
 _FIND = text(f"""
     SELECT {", ".join(PersonalVolume.model_fields)} FROM data.user_volume
     WHERE user_id = :user_id AND volume_id = ANY(CAST(:ids AS uuid[]))
@@ -55,14 +53,12 @@ class PersonalRepository:
 
         :return: those that were written; not those that another request has made meanwhile.
         """
+        ordered = sorted(writes, key=lambda write: write.volume_id.int)
         rows = [
             {**write.facts, "user_id": self._user_id, "volume_id": write.volume_id, "version": write.version}
-            for write in sorted(writes, key=lambda write: write.volume_id.int)
+            for write in ordered
         ]
-        if not rows:
-            return set()
-        written = await self._connection.execute(_WRITE, build_arrays(rows, WRITTEN))
-        return set(written.scalars())
+        return await _UPSERT.execute(self._connection, rows, set[str]().union(*(write.changed for write in ordered)))
 
     async def delete(self, volume_id: UUID, _stored: Stored) -> None:
         """Delete what was said of a volume."""

@@ -11,7 +11,8 @@ has yet to be, is refused, and the client reads the feed from its beginning. The
 first, as their transactions are older than all of this one's. (Restored here means by dump and restore, or by a
 recovery to a point in time. A copy of files put back shows only until its transactions are as many as the mark's.)
 
-Rejected: a log with a row for each write, which somebody would have to clear, and which is no more use to a copy.
+Rejected: a log with a row for each write, which somebody would have to clear, and which is no more use to a copy; and a
+table of last changes beside the volumes, whose second row and index were a quarter of what a write takes.
 """
 
 from dataclasses import dataclass
@@ -33,22 +34,19 @@ FEED = """(SELECT hashtextextended(concat_ws('/', system_identifier, timeline_id
 
 QUESTION = "changes"
 
-_CHANGE = "feed, transaction_id, sequence, volume_id, kind, version, updated_at"
+_CHANGE = ", ".join(("feed", "transaction_id", "sequence", "deleted_at", *VolumeExtra.model_fields))
 _ORDER = "ORDER BY feed, transaction_id, sequence LIMIT :limit"
 _PLACE = "(CAST(:feed AS bigint), CAST(:transaction_id AS bigint), CAST(:sequence AS bigint))"
-_FORMER = f"""(SELECT {_CHANGE}, 0 AS part FROM data.changes
+_FORMER = f"""(SELECT {_CHANGE}, 0 AS part FROM data.volume_extra
     WHERE :is_former AND feed {{}} :current AND (feed, transaction_id, sequence) > {_PLACE} {_ORDER})"""  # noqa: S608
 
 _STATE = text(f"SELECT {FEED} AS feed, (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint AS running")
 _PAGE = text(f"""
-    SELECT page.*, {", ".join(f"volume.{name} AS volume_{name}" for name in VolumeExtra.model_fields)} FROM (
-        {_FORMER.format("<")} UNION ALL {_FORMER.format(">")} UNION ALL
-        (SELECT {_CHANGE}, 1 AS part FROM data.changes
-            WHERE feed = :current AND transaction_id < (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint
-            AND (:is_former OR (feed, transaction_id, sequence) > {_PLACE}) {_ORDER})
-        ORDER BY part, feed, transaction_id, sequence LIMIT :limit
-    ) AS page LEFT JOIN data.volume_extra AS volume ON volume.volume_id = page.volume_id AND page.kind = 'upsert'
-    ORDER BY part, page.feed, transaction_id, sequence
+    {_FORMER.format("<")} UNION ALL {_FORMER.format(">")} UNION ALL
+    (SELECT {_CHANGE}, 1 AS part FROM data.volume_extra
+        WHERE feed = :current AND transaction_id < (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint
+        AND (:is_former OR (feed, transaction_id, sequence) > {_PLACE}) {_ORDER})
+    ORDER BY part, feed, transaction_id, sequence LIMIT :limit
 """)  # noqa: S608 - of constants
 
 
@@ -109,16 +107,16 @@ async def read_changes(connection: AsyncConnection, since: str | None, *, limit:
     rows = (await connection.execute(_PAGE, values)).all()
     if page := rows[:limit]:
         mark = Mark(state.feed, page[-1].feed, page[-1].transaction_id, page[-1].sequence)
-    items = [_build_change(row._mapping) for row in page]
+    items = [_build_change(row) for row in page]
     return Changes(items=items, next=build_cursor(mark, MARK, question=QUESTION), has_more=len(rows) > limit)
 
 
 def _build_change(row: Any) -> Change:
-    volume = {name: row[f"volume_{name}"] for name in VolumeExtra.model_fields}
+    is_deleted = row.deleted_at is not None
     return Change(
-        volume_id=row["volume_id"],
-        kind=row["kind"],
-        version=row["version"],
-        changed_at=row["updated_at"],
-        volume=None if volume["volume_id"] is None else VolumeExtra.model_validate(volume),
+        volume_id=row.volume_id,
+        kind="delete" if is_deleted else "upsert",
+        version=row.version,
+        changed_at=row.updated_at,
+        volume=None if is_deleted else VolumeExtra.model_validate(row),
     )

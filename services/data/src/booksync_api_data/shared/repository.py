@@ -1,11 +1,11 @@
 """The SQL of data.volume_extra.
 
-What is written goes through one statement (see upsert.py), which also writes its place in the feed of changes.
-A volume that was deleted keeps its row without its facts, and its version goes on when it comes back.
+What is written goes through one statement (see upsert.py), with its place in the feed of changes. A volume that was
+deleted keeps its row without its facts, and its version goes on when it comes back.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,30 +17,30 @@ from booksync_api_data.merging import LOCKS, Stored
 from booksync_api_data.shared.changes import FEED
 from booksync_api_data.shared.models import FIELDS, NOTHING, VolumeExtra
 from booksync_api_data.tables import VOLUME_EXTRA
-from booksync_api_data.upsert import build_arrays, build_upsert
-from booksync_api_data.writes import Write
+from booksync_api_data.upsert import Upsert
+from booksync_api_data.writes import Write, build_write
 
 _FACTS = (*FIELDS, LOCKS)
-_COMPUTED = ("length_cm", "height_cm", "width_cm", "weight_g")
-WRITTEN = ("volume_id", *_FACTS, *_COMPUTED, "version", "deleted_at")
+#: What is the same as a number, to sort by: in which column, and how it is made.
+_NUMBERS = {
+    "length": ("length_cm", parse_length),
+    "height": ("height_cm", parse_length),
+    "width": ("width_cm", parse_length),
+    "weight": ("weight_g", parse_weight),
+}
 
-_UPSERT = build_upsert(
+_UPSERT = Upsert(
     VOLUME_EXTRA,
-    WRITTEN,
-    created_at="CASE WHEN stored.deleted_at IS NULL THEN stored.created_at ELSE now() END",
-    returning="volume_id, version, deleted_at, updated_at",
+    computed={
+        "feed": FEED,
+        "transaction_id": "(pg_current_xact_id()::text)::bigint",
+        "deleted_at": "CASE WHEN :is_deleted THEN clock_timestamp() END",
+    },
+    replaced={
+        "sequence": "DEFAULT",
+        "created_at": "CASE WHEN stored.deleted_at IS NULL THEN stored.created_at ELSE now() END",
+    },
 )
-_WRITE = text(f"""
-    WITH {_UPSERT}, told AS (
-        INSERT INTO data.changes (volume_id, feed, transaction_id, kind, version, updated_at)
-        SELECT volume_id, {FEED}, (pg_current_xact_id()::text)::bigint,
-            CASE WHEN deleted_at IS NULL THEN 'upsert' ELSE 'delete' END, version, updated_at
-        FROM written
-        ON CONFLICT (volume_id) DO UPDATE SET feed = excluded.feed, transaction_id = excluded.transaction_id,
-            sequence = DEFAULT, kind = excluded.kind, version = excluded.version, updated_at = excluded.updated_at
-    )
-    SELECT volume_id FROM written
-""")  # noqa: S608 - of constants
 
 #: What clients see of a volume, and of which they see anything.
 SHOWN: Sequence[ColumnElement[Any]] = [VOLUME_EXTRA.c[name] for name in VolumeExtra.model_fields]
@@ -83,18 +83,26 @@ class VolumeRepository:
 
         :return: those that were written; not those that somebody else has made meanwhile.
         """
-        return await self._write([_build_row(write) for write in sorted(writes, key=lambda write: write.volume_id.int)])
+        return await self._write(sorted(writes, key=lambda write: write.volume_id.int), is_deleted=False)
 
     async def delete(self, volume_id: UUID, stored: Stored) -> None:
         """Delete a volume that is locked."""
-        row = _build_row(Write(volume_id, NOTHING, stored.version + 1))
-        await self._write([row | {"deleted_at": datetime.now(UTC)}])
+        await self._write([build_write(volume_id, stored, NOTHING)], is_deleted=True)
 
-    async def _write(self, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
-        if not rows:
-            return set()
-        written = await self._connection.execute(_WRITE, build_arrays(rows, WRITTEN))
-        return set(written.scalars())
+    async def _write(self, writes: Sequence[Write], *, is_deleted: bool) -> set[UUID]:
+        changed = set[str]().union(*(write.changed for write in writes))
+        numbers = {name: number for name, number in _NUMBERS.items() if name in changed}
+        rows = [
+            {
+                **write.facts,
+                **{column: parse(write.facts[name]) for name, (column, parse) in numbers.items()},
+                "volume_id": write.volume_id,
+                "version": write.version,
+            }
+            for write in writes
+        ]
+        changed.update(column for column, _ in numbers.values())
+        return await _UPSERT.execute(self._connection, rows, changed, is_deleted=is_deleted)
 
 
 def _build_stored(version: int, updated_at: datetime, deleted_at: datetime | None, *facts: Any) -> Stored:
@@ -104,15 +112,3 @@ def _build_stored(version: int, updated_at: datetime, deleted_at: datetime | Non
         is_deleted=deleted_at is not None,
         updated_at=updated_at,
     )
-
-
-def _build_row(write: Write) -> dict[str, Any]:
-    facts = write.facts
-    return {
-        **facts,
-        "volume_id": write.volume_id,
-        **{f"{name}_cm": parse_length(facts[name]) for name in ("length", "height", "width")},
-        "weight_g": parse_weight(facts["weight"]),
-        "version": write.version,
-        "deleted_at": None,
-    }

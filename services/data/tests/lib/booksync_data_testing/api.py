@@ -24,7 +24,7 @@ MACHINE = {"X-API-Key": SECRET}
 VOLUMES = "/api/v1/volume-extra"
 MINE = "/api/v1/me/volumes"
 
-TABLES = "data.volume_extra, data.user_volume, data.idempotency_keys, data.changes"
+TABLES = "data.volume_extra, data.user_volume, data.idempotency_keys"
 
 Json = Any
 
@@ -88,7 +88,7 @@ class Api:
         """Wait until the feed has every change: transactions of other databases, and of autovacuum, hold it up."""
         is_complete = """
             SELECT coalesce(max(transaction_id), 0) < (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint
-            FROM data.changes
+            FROM data.volume_extra
         """
         async with asyncio.timeout(PATIENCE):
             while not await execute(self.url, is_complete):

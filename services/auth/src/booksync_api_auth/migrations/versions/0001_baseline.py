@@ -156,14 +156,3 @@ def upgrade() -> None:
         schema="auth",
     )
     op.create_index(op.f("ix_sessions_user_id"), "sessions", ["user_id"], unique=False, schema="auth")
-
-
-def downgrade() -> None:
-    """Drop them, with everything in them."""
-    op.drop_table("sessions", schema="auth")
-    op.drop_table("credentials", schema="auth")
-    op.drop_table("auth_events", schema="auth")
-    op.drop_table("api_keys", schema="auth")
-    op.drop_table("users", schema="auth")
-    op.drop_table("rate_limits", schema="auth")
-    op.drop_table("deleted_users", schema="auth")

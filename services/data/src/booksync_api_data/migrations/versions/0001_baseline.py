@@ -110,11 +110,3 @@ def upgrade() -> None:
         unique=False,
         schema="data",
     )
-
-
-def downgrade() -> None:
-    """Drop them, with everything in them."""
-    op.drop_table("volume_extra", schema="data")
-    op.drop_table("user_volume", schema="data")
-    op.drop_table("idempotency_keys", schema="data")
-    op.drop_table("changes", schema="data")

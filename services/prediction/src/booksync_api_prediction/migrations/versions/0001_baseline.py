@@ -135,9 +135,3 @@ def upgrade() -> None:
         schema="prediction",
         postgresql_where=sa.text("kind = 'recommendation'"),
     )
-
-
-def downgrade() -> None:
-    """Drop them, with everything in them."""
-    for table in ("recommendations", "job_items", "jobs", "embeddings"):
-        op.drop_table(table, schema="prediction")

@@ -17,8 +17,3 @@ def upgrade() -> None:
         schema="prediction",
         postgresql_where=sa.text("adult AND kind = 'series'"),
     )
-
-
-def downgrade() -> None:
-    """Drop it."""
-    op.drop_index("ix_embeddings_adult_series", table_name="embeddings", schema="prediction")

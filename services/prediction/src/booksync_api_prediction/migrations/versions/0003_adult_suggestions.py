@@ -14,8 +14,3 @@ def upgrade() -> None:
         sa.Column("adult", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         schema="prediction",
     )
-
-
-def downgrade() -> None:
-    """Drop it, with what it says."""
-    op.drop_column("recommendations", "adult", schema="prediction")

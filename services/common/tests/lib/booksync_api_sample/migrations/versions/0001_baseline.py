@@ -20,8 +20,3 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_notes_number"), deferrable=True, initially="DEFERRED"),
         schema="sample",
     )
-
-
-def downgrade() -> None:
-    """Drop it."""
-    op.drop_table("notes", schema="sample")
