@@ -16,7 +16,7 @@ from booksync_api_prediction.index import NAME, Indexing, find_state, measure_re
 from booksync_api_prediction.languages import choose_language
 from booksync_api_prediction.similarity import repository
 from booksync_api_prediction.similarity.fusion import Facts, compare, fuse, merge
-from booksync_api_prediction.similarity.repository import SEARCH, Filter, find_nearest, make_mean
+from booksync_api_prediction.similarity.repository import SEARCH, Filter, Mean, find_nearest
 from booksync_api_prediction.tables import EMBEDDINGS
 from booksync_common.problems import unavailable
 from booksync_prediction_testing.encoder import make_vector
@@ -278,7 +278,7 @@ async def test_index_is_walked_past_all_that_a_filter_refuses() -> None:
         async with database.session() as session:
             # the one index that needs no sorting
             await session.execute(text("SET LOCAL enable_sort = off"))
-            query = make_mean([await session.scalar(select(EMBEDDINGS.c.id).where(EMBEDDINGS.c.item_id == seed))])
+            query = Mean([await session.scalar(select(EMBEDDINGS.c.id).where(EMBEDDINGS.c.item_id == seed))])
             found = await find_nearest(session, query, Filter("all-MiniLM-L6-v2", adult=False), 4)
         assert {str(row["item_id"]) for row in found} == {str(seed), *(item["id"] for item in shown)}
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from booksync_api_prediction.jobs.runner import FAILURES, Handler, Run, Runner, is_passing
 from booksync_api_prediction.settings import PredictionSettings
 from booksync_api_prediction.similarity import repository
-from booksync_api_prediction.similarity.repository import Filter
+from booksync_api_prediction.similarity.repository import Filter, make_conditions
 from booksync_api_prediction.tables import EMBEDDINGS
 from booksync_common.database import Database
 from booksync_common.parts import Part
@@ -107,9 +107,9 @@ class Recall:
 async def measure_recall(session: AsyncSession, model: str, *, adult: bool) -> Recall | None:
     """Compare the index's answers with the exact ones, for some rows by chance; None without rows."""
     wanted = Filter(model, adult=adult)
-    statement = select(EMBEDDINGS.c.id).where(*wanted.conditions()).order_by(func.random()).limit(SAMPLE)
-    rows = (await session.scalars(statement)).all()
-    queries = [repository.make_mean([row]) for row in rows]
+    statement = select(EMBEDDINGS.c.id).where(*make_conditions(wanted.parts)).order_by(func.random()).limit(SAMPLE)
+    rows = (await session.scalars(statement, wanted.values())).all()
+    queries = [repository.Mean([row]) for row in rows]
     found = [await repository.find_nearest(session, query, wanted, NEIGHBOURS) for query in queries]
     await repository.search_exactly(session)
     true = [await repository.find_nearest(session, query, wanted, NEIGHBOURS) for query in queries]

@@ -3,14 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, all_, any_, literal
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, literal
 
 
 def any_of(values: Sequence[UUID]) -> ColumnElement[bool]:
     """Return what an id is equal to when it is in a list."""
     return any_(literal(list(values), ARRAY(Uuid)))
-
-
-def all_of(values: Sequence[UUID]) -> ColumnElement[bool]:
-    """Return what an id is unequal to when it is not in a list."""
-    return all_(literal(list(values), ARRAY(Uuid)))

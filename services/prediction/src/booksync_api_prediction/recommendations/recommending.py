@@ -11,7 +11,7 @@ from booksync_api_prediction.recommendations import repository
 from booksync_api_prediction.recommendations.diversity import diversify
 from booksync_api_prediction.similarity.finding import collapse, find_nearest_series, read_facts
 from booksync_api_prediction.similarity.fusion import Overlap, compare, fuse
-from booksync_api_prediction.similarity.repository import Filter, make_mean
+from booksync_api_prediction.similarity.repository import Filter, Mean
 
 #: Series whose neighbours are looked for, the latest read first.
 SEEDS = 12
@@ -43,7 +43,7 @@ async def find_rated(session: AsyncSession, seeds: Sequence[RowMapping], wanted:
     latest = seeds[:SEEDS]
     rows: list[RowMapping] = []
     for seed in latest:
-        found = await find_nearest_series(session, make_mean([seed["id"]]), wanted, NEIGHBOURS, enough=NEIGHBOURS)
+        found = await find_nearest_series(session, Mean([seed["id"]]), wanted, NEIGHBOURS, enough=NEIGHBOURS)
         # none to a seed that is deleted meanwhile
         rows += [row for row in found if row["cosine"] is not None]
     longlist = collapse(sorted(rows, key=lambda row: -row["cosine"]))[:LONGLIST]

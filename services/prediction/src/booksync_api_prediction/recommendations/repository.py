@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from booksync_api_prediction.embeddings.repository import is_for
 from booksync_api_prediction.lists import any_of
-from booksync_api_prediction.similarity.repository import FACTS, Filter
+from booksync_api_prediction.similarity.repository import FACTS, Filter, make_conditions
 from booksync_api_prediction.tables import EMBEDDINGS, KINDS, RECOMMENDATIONS
 
 KIND = "recommendation"
@@ -38,10 +38,14 @@ async def find_newest(session: AsyncSession, wanted: Filter, limit: int) -> Sequ
     series = func.coalesce(EMBEDDINGS.c.series_id, EMBEDDINGS.c.item_id)
     order = (EMBEDDINGS.c.created_at.desc(), EMBEDDINGS.c.id)
     latest = (
-        select(EMBEDDINGS.c.id).ext(distinct_on(series)).where(*wanted.conditions()).order_by(series, *order).subquery()
+        select(EMBEDDINGS.c.id)
+        .ext(distinct_on(series))
+        .where(*make_conditions(wanted.parts))
+        .order_by(series, *order)
+        .subquery()
     )
     statement = select(*FACTS).join(latest, latest.c.id == EMBEDDINGS.c.id).order_by(*order).limit(limit)
-    return (await session.execute(statement)).mappings().all()
+    return (await session.execute(statement, wanted.values())).mappings().all()
 
 
 async def compare(

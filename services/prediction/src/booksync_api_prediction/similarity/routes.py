@@ -102,7 +102,7 @@ async def _find_by_items(
         if not rows:
             raise finding.not_embedded()
         query = finding.Query(
-            repository.make_mean([row["id"] for row in rows]), merge([read_facts(row) for row in rows]), unknown
+            repository.Mean([row["id"] for row in rows]), merge([read_facts(row) for row in rows]), unknown
         )
         own = {row["series_id"] or row["item_id"] for row in rows}
         # a series is its volumes, a volume is not its series
@@ -130,7 +130,7 @@ def _make_filter(
         adult=user.certify_adult and wanted.adult,
         kinds=wanted.kinds,
         types=wanted.types,
-        publisher=wanted.publisher,
+        publishers=() if wanted.publisher is None else (wanted.publisher,),
         without_items=items,
         without_series=series,
     )
