@@ -33,17 +33,20 @@ class Library:
     def __init__(self, house: House) -> None:
         self.house = house
         self.series = {name: uuid4() for name in ("phare", "marins", "cuisine", "adulte", "longue")}
+        self.kind, self.type, self.publisher = (uuid4() for _ in range(3))
 
     async def fill(self) -> None:
         """Store it."""
         facts: dict[str, dict[str, Any]] = {
             "phare": {"title": "Le Phare", "synopsis": SEA, "kinds": ["Drame", "Seinen"], "authors": ["Morin"]},
             "marins": {"title": "Les Marins", "synopsis": SEA, "kinds": ["drame", "Seinen"], "authors": ["A. Autre"]},
-            "cuisine": {"title": "Ma cuisine", "synopsis": "des recettes, du riz, un four", "kinds": ["Cuisine"]},
+            "cuisine": {"title": "Ma cuisine", "synopsis": "des recettes, du riz, un four"},
             "adulte": {"title": "Le Phare interdit", "synopsis": SEA, "kinds": ["Drame"], "adult": True},
         }
+        facts["cuisine"]["kinds"] = [{"id": str(self.kind), "name": "Cuisine"}]
+        facts["marins"]["type"] = {"id": str(self.type), "name": "Manga"}
         for name, values in facts.items():
-            await self.house.put("series", self.series[name], type="Manga", **values)
+            await self.house.put("series", self.series[name], **{"type": "Manga", **values})
         await self.house.put_all(
             [
                 {
@@ -53,7 +56,7 @@ class Library:
                     "number": number,
                     "title": "La Longue Mer",
                     "synopsis": f"{SEA} {number}",
-                    "publisher": {"id": str(uuid4()), "name": "Quai"},
+                    "publisher": {"id": str(self.publisher), "name": "Quai"},
                 }
                 for number in range(1, 251)
             ]
@@ -149,6 +152,13 @@ async def test_filters(library: Library) -> None:
         library.series["cuisine"],
     }
     assert (await library.ask("phare", kinds="Inconnu"))["notice"] == "no_embeddings"
+    by_ids: list[tuple[dict[str, Any], str]] = [
+        ({"kinds": library.kind}, "cuisine"),
+        ({"types": library.type}, "marins"),
+        ({"publisher": library.publisher}, "longue"),
+    ]
+    for query, name in by_ids:
+        assert ids(await library.ask("phare", min_similarity=0, **query)) == [library.series[name]]
 
 
 async def test_volumes_own_series_is_left_out_when_asked_to(library: Library) -> None:
